@@ -12,7 +12,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from tf_gantts.audio.mel_spec import PROFILES, MelSpec
+from tf_gantts.audio.mel_spec import PROFILES, MelSpec, Padding
 from tf_gantts.errors import HparamsError
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -77,6 +77,7 @@ class Hparams(_Section):
     num_mels: PositiveInt = 80
     fmin: float | None = None  # Hz; null: the profile's
     fmax: float | None = None  # Hz; null: the profile's
+    mel_padding: Padding | None = None  # of the signal before the STFT; null: the profile's
     global_gain_scale: Annotated[float, Field(gt=0)] = 1.0
     trim_silence: bool = False
     trim_threshold_in_db: Annotated[float, Field(gt=0)] = 60.0
@@ -139,6 +140,7 @@ class Hparams(_Section):
             "num_mels": self.num_mels,
             "fmin": profile["fmin"] if self.fmin is None else float(self.fmin),
             "fmax": profile["fmax"] if self.fmax is None else float(self.fmax),
+            "padding": self.mel_padding or profile["padding"],
         }
         return MelSpec.from_dict(profile | own)
 
@@ -211,9 +213,21 @@ def load_hparams(path: str | Path, overrides: Sequence[str] = ()) -> Hparams:
         HparamsError: If the file is missing or not YAML, or a key or value is wrong; an unknown key
             is answered with the nearest known one.
     """
+    values = read_recipe(path)
+    for override in overrides:
+        apply_override(values, override)
+    return parse_hparams(values, str(path))
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """The keys and values of a YAML file, unchecked.
+
+    Raises:
+        HparamsError: If the file is missing or is not YAML with keys.
+    """
     path = Path(path)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)
     except FileNotFoundError:
         raise HparamsError(f"{path}: no such hyper-parameter file") from None
     except IsADirectoryError:
@@ -222,9 +236,7 @@ def load_hparams(path: str | Path, overrides: Sequence[str] = ()) -> Hparams:
         raise HparamsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
         raise HparamsError(f"{path}: expected `key: value` lines, found {type(values).__name__}")
-    for override in overrides:
-        _apply_override(values, override)
-    return parse_hparams(values, str(path))
+    return values
 
 
 def parse_hparams(values: Mapping[str, Any], where: str) -> Hparams:
@@ -252,7 +264,12 @@ def dump_hparams(hparams: Hparams) -> str:
     return yaml.safe_dump(hparams.model_dump(mode="json"), sort_keys=False)
 
 
-def _apply_override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
+    """Applies one `key=value` item of `load_hparams` to the values in place.
+
+    Raises:
+        HparamsError: If the item has another form or its key lies inside something without keys.
+    """
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise HparamsError(f"--set {override!r}: expected KEY=VALUE")
@@ -261,7 +278,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise HparamsError(f"--set {override!r}: {parent!r} has no keys of its own")
-    values[last] = yaml.load(text, Loader=_Loader)
+    values[last] = yaml.load(text, Loader=RecipeLoader)
 
 
 def _explain(item: Any, model: type[pydantic.BaseModel]) -> str:
@@ -280,10 +297,11 @@ def _explain(item: Any, model: type[pydantic.BaseModel]) -> str:
     return f"unknown key {name!r}; did you mean {nearest[0]!r}?"
 
 
-class _Loader(yaml.SafeLoader):
+class RecipeLoader(yaml.SafeLoader):
     """YAML 1.1 without its traps: duplicate keys are errors, 1e-6 is a number."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As a dict; a key that stands twice is an error."""
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -294,7 +312,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
+RecipeLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+0123456789."),
