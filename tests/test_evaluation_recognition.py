@@ -162,16 +162,24 @@ def test_hugging_face_pipeline_is_given_16_khz(monkeypatch):
 
 
 def test_a_worker_that_dies_is_answered(monkeypatch, heard, spoken):
-    class Broken:
-        def __init__(self, *arguments, **options):
-            pass
+    def broken(*arguments):
+        raise recognition.BrokenProcessPool("gone")
 
-        def map(self, *arguments):
-            raise recognition.BrokenProcessPool("gone")
-
-        def shutdown(self, **options):
-            pass
-
-    monkeypatch.setattr(recognition.concurrent.futures, "ProcessPoolExecutor", Broken)
+    monkeypatch.setattr(recognition, "run_in_processes", broken)
     with pytest.raises(EvaluationError, match="a worker process died"):
         make_recognizer(jobs=2).recognise(spoken[0][:2])
+
+
+def test_an_absent_package_is_named_with_how_to_install_it(monkeypatch):
+    found = {"jiwer", "num2words", "torch"}
+    monkeypatch.setattr(recognition.importlib.util, "find_spec", lambda p: p in found or None)
+    absent = recognition.missing_packages("huggingface")
+    assert str(absent) == (
+        "WER and CER by huggingface: transformers is not installed; "
+        'pip install "tf_gantts[huggingface]"'
+    )
+    found.add("transformers")
+    assert recognition.missing_packages("huggingface") is None
+    found.clear()
+    absent = recognition.missing_packages("pocketsphinx")
+    assert absent.message.startswith("pocketsphinx, jiwer, num2words are not installed")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import functools
+import importlib.util
 import logging
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
@@ -18,6 +15,8 @@ import numpy as np
 from tf_gantts.audio.files import to_int16
 from tf_gantts.errors import EvaluationError
 from tf_gantts.evaluation.model_input import MODEL_RATE, model_input
+from tf_gantts.evaluation.unavailable import Unavailable
+from tf_gantts.processes import run_in_processes
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,22 +94,17 @@ class PocketsphinxRecognizer:
         return texts
 
     def _decode(self, samples: Sequence[bytes]) -> list[str]:
+        texts = [""] * len(samples)
         jobs = min(self._jobs, len(samples))
-        if jobs <= 1:
-            return [_decode_pocketsphinx(clip) for clip in samples]
-        # Spawned, not forked: a fork would break the parent's threads (TensorFlow, BLAS).
-        pool = concurrent.futures.ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), initializer=_start_worker
-        )
         try:
-            return list(pool.map(_decode_pocketsphinx, samples))
+            for number, text in run_in_processes(_decode_pocketsphinx, samples, jobs):
+                texts[number] = text
         except BrokenProcessPool:
             raise EvaluationError(
                 "recogniser pocketsphinx: a worker process died, perhaps for lack of memory; use "
                 "fewer jobs"
             ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        return texts
 
 
 class FasterWhisperRecognizer:
@@ -216,6 +210,29 @@ def make_recognizer(
 
 RECOGNIZERS = ("pocketsphinx", "faster-whisper", "huggingface")
 
+_PACKAGES = {
+    "pocketsphinx": (("pocketsphinx",), "asr"),
+    "faster-whisper": (("faster_whisper",), "whisper"),
+    "huggingface": (("transformers", "torch"), "huggingface"),
+}
+
+
+def missing_packages(name: str) -> Unavailable | None:
+    """What to install for error rates by a recogniser; None if everything is there.
+
+    Args:
+        name: One of `RECOGNIZERS`.
+    """
+    packages, extra = _PACKAGES[name]
+    missing = [p for p in (*packages, "jiwer", "num2words") if importlib.util.find_spec(p) is None]
+    if not missing:
+        return None
+    are = "are" if len(missing) > 1 else "is"
+    return Unavailable(
+        f"WER and CER by {name}",
+        f'{", ".join(missing)} {are} not installed; pip install "tf_gantts[{extra}]"',
+    )
+
 
 def _prepare(clips: Sequence[Clip]) -> list[np.ndarray | None]:
     """Clips at 16 kHz; None for those in which there is nothing to recognise."""
@@ -243,19 +260,6 @@ def _decode_pocketsphinx(samples: bytes) -> str:
     decoder.end_utt()
     hypothesis = decoder.hyp()
     return hypothesis.hypstr if hypothesis is not None else ""
-
-
-def _start_worker() -> None:
-    """Leaves Ctrl-C to the parent, and ends this process when the parent is gone (kill -9)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _load(recognizer: str, model: str, load: Callable[[str], Any]) -> Any:
