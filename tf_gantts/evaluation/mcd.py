@@ -62,14 +62,33 @@ def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str
     absent = world.available()
     if absent is not None:
         return {column.name: absent for column in COLUMNS}
-    expected = mel_cepstrum(world.envelope(natural, spec.sampling_rate), speech_band.RATE)
-    found = mel_cepstrum(world.envelope(generated, spec.sampling_rate), speech_band.RATE)
-    warped: float
-    if len(expected) * len(found) > _MOST_PAIRS:
-        warped = Missing("the clips are too long for time warping (about 100 s each)")
-    else:
-        warped = distortion(expected, found, time_warping=True)
+    expected, found = _mel_cepstra(natural, generated, spec.sampling_rate)
+    _, warped = _warp(expected, found)
     return {"mcd": distortion(expected, found), "mcd_dtw": warped}
+
+
+def warping(
+    natural: np.ndarray, generated: np.ndarray, sampling_rate: int
+) -> tuple[np.ndarray | None, float]:
+    """Lays a generated clip over a recording that says the same at another speed.
+
+    Args:
+        natural: The recording, samples `(N,)`.
+        generated: The clip, samples `(M,)`.
+        sampling_rate: Rate of both in Hz.
+
+    Returns:
+        Pairs of numbers of 5 ms frames `(L, 2)`, those of `pitch.f0`, and the MCD13 along them in
+        dB. None and a `Missing` where a package is absent or the clips are too long.
+
+    Raises:
+        AudioError: If a clip is empty, has several channels or is not finite.
+    """
+    natural, generated = check_pair(natural, generated)
+    absent = world.available()
+    if absent is not None:
+        return None, absent
+    return _warp(*_mel_cepstra(natural, generated, sampling_rate))
 
 
 def distortion(expected: np.ndarray, found: np.ndarray, time_warping: bool = False) -> float:
@@ -108,6 +127,21 @@ def mel_cepstrum(envelope: np.ndarray, sampling_rate: int, order: int = ORDER) -
     cepstrum = np.fft.irfft(np.log(envelope + AUDIBLE), axis=1)[:, :bins]
     cepstrum[:, [0, -1]] /= 2.0  # the even sequence of the log power, folded and halved
     return cepstrum @ _warping(bins, order, all_pass_constant(sampling_rate)).T
+
+
+def _mel_cepstra(
+    natural: np.ndarray, generated: np.ndarray, sampling_rate: int
+) -> tuple[np.ndarray, np.ndarray]:
+    envelopes = (world.envelope(clip, sampling_rate) for clip in (natural, generated))
+    expected, found = (mel_cepstrum(envelope, speech_band.RATE) for envelope in envelopes)
+    return expected, found
+
+
+def _warp(expected: np.ndarray, found: np.ndarray) -> tuple[np.ndarray | None, float]:
+    if len(expected) * len(found) > _MOST_PAIRS:
+        return None, Missing("the clips are too long for time warping (about 100 s each)")
+    path, distances = time_warping_path(expected[:, 1:], found[:, 1:])
+    return path, float(_DECIBEL * distances.mean())
 
 
 @functools.lru_cache(maxsize=16)

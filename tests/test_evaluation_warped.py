@@ -1,0 +1,52 @@
+"""Scores of speech with its own timing: the same words later have the same intonation."""
+
+import numpy as np
+import pytest
+
+from tf_gantts.audio.files import read_audio
+from tf_gantts.audio.mel_spec import PROFILES
+from tf_gantts.evaluation import scores, warped
+from tf_gantts.evaluation.missing import Missing
+
+SPEC = PROFILES["parallel_wavegan"]
+RATE = SPEC.sampling_rate
+
+
+@pytest.fixture(scope="module")
+def recording(shared) -> np.ndarray:
+    """The shortest recording, up to 2 s."""
+    paths = (shared / "data" / "ljspeech-mini" / "wavs").glob("*.wav")
+    audio, _ = read_audio(min(paths, key=lambda path: path.stat().st_size))
+    return audio[: 2 * RATE]
+
+
+def test_50_ms_are_no_other_timing(recording):
+    few, many = int(0.049 * RATE), int(0.051 * RATE)
+    for clip in (recording[:-few], np.pad(recording, (0, few))):
+        assert not warped.has_own_timing(recording, clip, RATE)
+    for clip in (recording[:-many], np.pad(recording, (0, many))):
+        assert warped.has_own_timing(recording, clip, RATE)
+
+
+def test_identical_clips_keep_their_numbers(recording):
+    result = warped.score(recording, recording, SPEC)
+    plain = scores.score(recording, recording, SPEC)
+    assert list(result) == list(plain)
+    measured = ["mcd_dtw", "log_f0_rmse", "log_f0_correlation", "vuv_error", "duration_error"]
+    assert [name for name in result if not isinstance(result[name], Missing)] == measured
+    assert [result[name] for name in measured] == [plain[name] for name in measured]
+
+
+def test_a_later_beginning_and_a_longer_pause_do_not_spoil_f0(recording):
+    quiet = np.zeros(RATE // 4, np.float32)
+    middle = len(recording) // 2
+    later = np.concatenate([quiet, recording[:middle], quiet, recording[middle:]])
+    result = warped.score(recording, later, SPEC)
+    plain = scores.score(recording, later, SPEC)
+    assert plain["log_f0_correlation"] < 0.8 and plain["vuv_error"] > 20
+    assert result["log_f0_correlation"] > 0.99 and result["vuv_error"] < 2
+    assert result["mcd_dtw"] == plain["mcd_dtw"] < plain["mcd"] / 2
+    assert result["duration_error"] == pytest.approx(500, abs=0.1)
+    assert result["stoi"].reason == (
+        "its length differs by more than 50 ms from the recording's, so frames have no counterpart"
+    )
