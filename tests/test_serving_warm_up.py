@@ -88,4 +88,4 @@ def test_an_export_runs_its_own_warm_up_requests(prediction_log, tmp_path):
         audio = signatures[request.model_spec.signature_name](**tensors)["audio"]
         assert np.isfinite(audio.numpy()).all()
         shapes.append(tensors["mel"].shape)
-    assert [shape[0] for shape in shapes] == [1, 4]
+    assert [shape[0] for shape in shapes] == [1, 4, 1, 1]  # the last two stream

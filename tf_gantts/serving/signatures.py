@@ -45,6 +45,13 @@ class VocoderModule(ServingModule):
     float32. Any B and T will do: clips with fewer frames than the network can take are continued
     with silence, and the audio is cut back.
 
+    The signature `stream` gives the same audio piece by piece. It keeps nothing: from the next
+    frames `mel` (B, t, n_mels) and the last known ones `context` (B, c, n_mels) it makes `audio`,
+    the samples of all frames whose later neighbours have arrived, and the `context` of the next
+    call, as many frames as the network's receptive field at most. A clip begins with a context of
+    no frames and ends with a call in which `final` is true; t may change from call to call, and be
+    0 in the last. See `tf_gantts.serving.streaming.stream`.
+
     Args:
         network: Normalised mel (B, T, n_mels) to waveform (B, T * hop_size, 1). Its dtype policy is
             the precision of the exported graph.
@@ -55,7 +62,7 @@ class VocoderModule(ServingModule):
         mel_spec: As given.
         smallest_frames: Fewest frames that the network itself can take.
         context_frames: Frames before and after a frame on which its samples depend; None where the
-            network does not tell.
+            network does not tell, then there is no signature `stream`.
     """
 
     def __init__(
@@ -80,10 +87,41 @@ class VocoderModule(ServingModule):
 
         spec = tf.TensorSpec([None, None, mel_spec.num_mels], tf.float32, name="mel")
         self.synthesize = tf.function(synthesize, input_signature=[spec], autograph=False)
+        if self.context_frames is not None:
+            context = tf.TensorSpec([None, None, mel_spec.num_mels], tf.float32, name="context")
+            final = tf.TensorSpec([], tf.bool, name="final")
+            self.stream = tf.function(self._stream, [spec, context, final], autograph=False)
+
+    def first_frames(self, chunk_frames: int) -> int:
+        """Frames with which a stream must begin to give the audio of `chunk_frames` at once."""
+        after = self.context_frames[1] if self.context_frames else 0
+        return max(chunk_frames + after, self.smallest_frames)
+
+    def _stream(self, mel: tf.Tensor, context: tf.Tensor, final: tf.Tensor) -> dict[str, tf.Tensor]:
+        """One call of the signature `stream`; neither it nor the client counts frames.
+
+        The context's length tells how many of its frames have been heard: all but those whose
+        later neighbours were missing, and none before the clip could be reflected at its beginning.
+        """
+        assert self.context_frames is not None
+        hop, smallest = self.mel_spec.hop_size, self.smallest_frames
+        after = self.context_frames[1]
+        longest = max(sum(self.context_frames), smallest)
+        window = tf.concat([context, mel], axis=1)
+        frames = tf.shape(window)[1]
+
+        def complete(frames: tf.Tensor) -> tf.Tensor:
+            return tf.where(frames < smallest, 0, tf.maximum(frames - after, 0))
+
+        first = complete(tf.shape(context)[1])
+        last = tf.where(final, frames, complete(frames))
+        audio = self.synthesize(window)["audio"][:, first * hop : last * hop]
+        return {"audio": audio, "context": window[:, tf.maximum(frames - longest, 0) :]}
 
     def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
         """See `ServingModule.signatures`."""
-        return {"serving_default": self.synthesize}
+        signatures = {"serving_default": self.synthesize}
+        return signatures if self.context_frames is None else signatures | {"stream": self.stream}
 
     def examples(self) -> list[tuple[str, Inputs]]:
         """One clip of about two seconds, and a batch of short ones; the mels are noise."""
@@ -93,7 +131,13 @@ class VocoderModule(ServingModule):
         frames = spec.frames(2 * spec.sampling_rate)
         shapes = [(1, frames, spec.num_mels), (4, frames // 4, spec.num_mels)]
         mels = [rng.uniform(low, high, shape).astype(np.float32) for shape in shapes]
-        return [("serving_default", {"mel": mel}) for mel in mels]
+        examples = [("serving_default", {"mel": mel}) for mel in mels]
+        if self.context_frames is not None:
+            first, rest = np.split(mels[0], [frames // 2], axis=1)
+            for context, mel, final in ((first[:, :0], first, False), (first, rest, True)):
+                inputs = {"mel": mel, "context": context, "final": np.array(final)}
+                examples.append(("stream", inputs))
+        return examples
 
     def describe(self) -> dict[str, Any]:
         """See `ServingModule.describe`."""
@@ -105,23 +149,28 @@ class VocoderModule(ServingModule):
             "mel_fingerprint": spec.fingerprint,
             "smallest_frames": self.smallest_frames,
             "context_frames": self.context_frames,
-            "signatures": {
-                "serving_default": {
-                    "inputs": {
-                        "mel": {
-                            "dtype": "float32",
-                            "shape": ["B", "T", spec.num_mels],
-                            "content": "raw log-mel of mel_spec; it is normalised in the graph",
-                        }
-                    },
-                    "outputs": {
-                        "audio": {
-                            "dtype": "float32",
-                            "shape": ["B", f"T * {spec.hop_size}"],
-                            "content": f"samples at {spec.sampling_rate} Hz within -1..1",
-                        }
-                    },
-                }
+            "signatures": {name: self._describe(name) for name in self.signatures()},
+        }
+
+    def _describe(self, signature: str) -> dict[str, Any]:
+        """Inputs and outputs of a signature: data type, shape and meaning of each."""
+        spec, bands = self.mel_spec, self.mel_spec.num_mels
+
+        def entry(shape: list[Any], content: str, dtype: str = "float32") -> dict[str, Any]:
+            return {"dtype": dtype, "shape": shape, "content": content}
+
+        samples = f"samples at {spec.sampling_rate} Hz within -1..1"
+        mel = entry(["B", "T", bands], "raw log-mel of mel_spec; it is normalised in the graph")
+        if signature == "serving_default":
+            audio = entry(["B", f"T * {spec.hop_size}"], samples)
+            return {"inputs": {"mel": mel}, "outputs": {"audio": audio}}
+        context = entry(["B", "C", bands], "that of the call before; at first C = 0")
+        final = entry([], "whether the clip ends with this mel, whose T may be 0", "bool")
+        return {
+            "inputs": {"mel": mel, "context": context, "final": final},
+            "outputs": {
+                "audio": entry(["B", "N"], f"the next {samples}; over all calls T * hop_size"),
+                "context": entry(["B", "C", bands], "mel frames for the next call"),
             },
         }
 
