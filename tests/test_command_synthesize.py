@@ -135,9 +135,11 @@ def test_another_rate_is_resampled_with_a_notice(run, tmp_path, caplog):
     assert len(read(tmp_path / "out" / "in.wav")) == 22050
 
 
-def test_the_recipes_gain_is_undone(tmp_path, recordings):
+@pytest.mark.parametrize("words", [[], ["--stream"]])
+def test_the_recipes_gain_is_undone(tmp_path, recordings, words):
     make_run(tmp_path / "run", global_gain_scale=0.5)
-    assert call("--run", tmp_path / "run", "--wav", recordings[0], "--out", tmp_path) == 0
+    arguments = ("--wav", recordings[0], "--out", tmp_path, *words)
+    assert call("--run", tmp_path / "run", *arguments) == 0
     system, _ = load_system(tmp_path / "run")
     natural, _ = read_audio(recordings[0])
     _, mel = frame_align(natural * np.float32(0.5), SPEC)
@@ -154,6 +156,42 @@ def test_griffin_lim_takes_the_networks_place(run, recordings, tmp_path, capsys)
     assert len(audio) == len(natural)
     distance = np.abs(frame_align(audio, SPEC)[1] - frame_align(natural, SPEC)[1]).mean()
     assert distance < 0.2
+
+
+def test_streamed_files_are_those_of_whole_clips(run, network, recordings, tmp_path, capsys):
+    (tmp_path / "empty.wav").write_bytes(b"")
+    wavs = ("--wav", recordings[0], tmp_path / "empty.wav", recordings[1])
+    words = ("--stream", "--chunk-frames", 5, "--verify")
+    assert call("--run", run, *wavs, "--out", tmp_path / "out", *words) == 2
+    captured = capsys.readouterr()
+    assert "0 bytes" in captured.err
+    for path in recordings[:2]:
+        natural, _ = read_audio(path)
+        audio = read(tmp_path / "out" / path.name)
+        assert len(audio) == len(natural)
+        assert_same_audio(audio, network(frame_align(natural, SPEC)[1])[: len(natural)])
+        line = rf"{path.name}  .*: RTF .*; first audio after \d+\.\d ms, .* whole"
+        assert re.search(line, captured.out)
+        assert (tmp_path / "out" / f"{path.stem}.png").exists()
+    assert re.search(r"first audio after \d+\.\d ms of computing \(median\)", captured.out)
+    assert "5 frames (58 ms) at a time, with 4 frames before them and 4 after" in captured.out
+    assert float(captured.out.rpartition("whole clips: ")[2]) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--stream", "--griffin-lim"], "one clip at a time through a network"),
+        (["--stream", "--batch-size", "2"], "one clip at a time through a network"),
+        (["--verify"], "--verify goes with --stream"),
+        (["--stream", "--chunk-frames", "0"], "--chunk-frames must be at least 1"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(run, tmp_path, capsys, words, message):
+    with pytest.raises(SystemExit) as caught:
+        call("--run", run, "--wav", tmp_path, "--out", tmp_path, *words)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 def test_clips_of_one_name_do_not_overwrite_each_other(run, tmp_path):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import statistics
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from tf_gantts.audio.mel_spec import MelSpec
     from tf_gantts.data.store import FeatureStore
     from tf_gantts.serving.clips import Clip, Source
-    from tf_gantts.serving.synthesis import Synthesis
+    from tf_gantts.serving.signatures import VocoderModule
+    from tf_gantts.serving.synthesis import StreamingSynthesis, Synthesis
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +60,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--batch-size", type=int, default=1, help="clips synthesised together")
     p.add_argument("--griffin-lim", action="store_true", help="Griffin-Lim in place of the network")
+    p.add_argument(
+        "--stream",
+        action="store_true",
+        help="write each WAV file while its audio arrives, and tell the time to first audio",
+    )
+    p.add_argument(
+        "--chunk-frames", type=int, default=32, help="frames of audio that come at a time"
+    )
+    p.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the streamed audio with that of the whole clip",
+    )
     return p
 
 
@@ -68,6 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error("--batch-size must be at least 1")
     if arguments.split and not arguments.features:
         p.error("--split goes with --features")
+    if arguments.chunk_frames < 1:
+        p.error("--chunk-frames must be at least 1")
+    if arguments.stream and (arguments.griffin_lim or arguments.batch_size > 1):
+        p.error("--stream takes one clip at a time through a network")
+    if arguments.verify and not arguments.stream:
+        p.error("--verify goes with --stream")
     command.load_tensorflow()
     synthesize(arguments)
     return 0
@@ -93,11 +115,13 @@ def synthesize(arguments: argparse.Namespace) -> None:
         owner = f"run {arguments.run}"
         sources, stores = clips.features(arguments.features, arguments.split, spec, owner)
     _check_out(arguments.out, sources)
+    writer = _Writer(arguments.out, spec)
     try:
-        synthesis, name = _synthesis(arguments, checkpoint.meta.step, spec)
-        failures = _run(
-            sources, synthesis, arguments.batch_size, _Writer(arguments.out, spec), name
-        )
+        if arguments.stream:
+            failures = _stream(sources, arguments, checkpoint.meta.step, writer)
+        else:
+            synthesis, name = _synthesis(arguments, checkpoint.meta.step, spec)
+            failures = _run(sources, synthesis, arguments.batch_size, writer, name)
     finally:
         for store in stores:
             store.close()
@@ -111,19 +135,24 @@ def synthesize(arguments: argparse.Namespace) -> None:
 
 def _synthesis(arguments: argparse.Namespace, step: int, spec: MelSpec) -> tuple[Synthesis, str]:
     """How to synthesise, warmed up, and what to call it."""
-    from tf_gantts.serving.signatures import VocoderModule
     from tf_gantts.serving.synthesis import GriffinLimSynthesis, VocoderSynthesis
-    from tf_gantts.systems import load_system
 
     if arguments.griffin_lim:
         return GriffinLimSynthesis(spec), "Griffin-Lim"
-    system, _ = load_system(arguments.run, step)
-    module = system.serving_module()
-    if not isinstance(module, VocoderModule):
-        raise CheckpointError(f"{arguments.run}: a {system.hparams.system}, not a vocoder")
-    synthesis = VocoderSynthesis(module, arguments.batch_size)
+    synthesis = VocoderSynthesis(_vocoder(arguments.run, step), arguments.batch_size)
     seconds = synthesis.warm_up()
     return synthesis, f"{arguments.run} at step {step} (warm-up of {seconds:.2f} s not counted)"
+
+
+def _vocoder(run: Path, step: int) -> VocoderModule:
+    from tf_gantts.serving.signatures import VocoderModule
+    from tf_gantts.systems import load_system
+
+    system, _ = load_system(run, step)
+    module = system.serving_module()
+    if not isinstance(module, VocoderModule):
+        raise CheckpointError(f"{run}: a {system.hparams.system}, not a vocoder")
+    return module
 
 
 def _check_out(out: Path, sources: Sequence[Source]) -> None:
@@ -166,6 +195,37 @@ def _run(
     return failures
 
 
+def _stream(
+    sources: Sequence[Source], arguments: argparse.Namespace, step: int, writer: _Writer
+) -> list[GanTTSError]:
+    """Streams clip after clip as if its mel were arriving; returns what went wrong."""
+    from tf_gantts.serving.synthesis import StreamingSynthesis
+
+    streaming = StreamingSynthesis(_vocoder(arguments.run, step), arguments.chunk_frames)
+    streaming.warm_up()
+    failures: list[GanTTSError] = []
+    delays, differences = [], []
+    for source in sources:
+        try:
+            clip = source.read()
+            audio, seconds, delay = writer.write_stream(source.name, clip, streaming)
+            delays.append(delay)
+            note = f"; first audio after {1000 * delay:.1f} ms"
+            if arguments.verify:
+                differences.append(streaming.difference(clip.mel, audio))
+                note += f", {differences[-1]:.1e} from the whole clip's at most"
+            writer.report(source.name, clip, audio, seconds, note)
+        except GanTTSError as error:
+            failures.append(error)
+    writer.print_summary(f"{arguments.run} at step {step}, streamed")
+    if delays:
+        print(f"first audio after {1000 * statistics.median(delays):.1f} ms of computing (median)")
+        print(streaming.latency())
+    if differences:
+        print(f"largest difference from the audio of whole clips: {max(differences):.1e}")
+    return failures
+
+
 class _Writer:
     """Writes results and adds up their times."""
 
@@ -178,15 +238,41 @@ class _Writer:
 
     def write(self, name: str, clip: Clip, audio: np.ndarray, seconds: float) -> None:
         """Writes a clip's WAV and PNG and prints its line."""
-        from tf_gantts.audio import plot
         from tf_gantts.audio.files import write_wav
+
+        write_wav(self._path(name), audio[: clip.samples] / clip.gain, self._spec.sampling_rate)
+        self.report(name, clip, audio, seconds)
+
+    def write_stream(
+        self, name: str, clip: Clip, streaming: StreamingSynthesis
+    ) -> tuple[np.ndarray, float, float]:
+        """Writes a clip's WAV piece by piece.
+
+        Returns:
+            All samples, the seconds that it took, and the seconds until the first ones were in the
+            file.
+        """
+        from tf_gantts.audio.wav_stream import WavStream
+
+        pieces, written, delay = [], 0, 0.0
+        with WavStream(self._path(name), self._spec.sampling_rate) as wav:
+            start = time.perf_counter()
+            for piece in streaming(clip.mel):
+                wav.write(piece[: max(clip.samples - written, 0)] / clip.gain)
+                delay = delay or time.perf_counter() - start
+                written += len(piece)
+                pieces.append(piece)
+            seconds = time.perf_counter() - start
+        return np.concatenate(pieces), seconds, delay
+
+    def report(
+        self, name: str, clip: Clip, audio: np.ndarray, seconds: float, note: str = ""
+    ) -> None:
+        """Writes a clip's PNG and prints its line."""
+        from tf_gantts.audio import plot
         from tf_gantts.audio.mel import frame_align
 
-        spec = self._spec
-        audio = audio[: clip.samples]
-        path = self._out / f"{name}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_wav(path, audio / clip.gain, spec.sampling_rate)
+        spec, audio = self._spec, audio[: clip.samples]
         above = "natural" if clip.recorded else "input"
         rows = {above: clip.mel, "generated": frame_align(audio, spec)[1]}
         picture = self._out / f"{name}.png"
@@ -195,8 +281,14 @@ class _Writer:
         self._clips += 1
         self._duration += duration
         self._seconds += seconds
-        line = f"{path}  {duration:.2f} s in {seconds:.3f} s: RTF {seconds / duration:.4f}"
+        path = self._path(name)
+        line = f"{path}  {duration:.2f} s in {seconds:.3f} s: RTF {seconds / duration:.4f}{note}"
         tqdm.write(line, file=sys.stdout)
+
+    def _path(self, name: str) -> Path:
+        path = self._out / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     def print_summary(self, name: str) -> None:
         """Prints the totals, if there are any."""

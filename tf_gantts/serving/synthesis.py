@@ -1,16 +1,18 @@
-"""Synthesis of whole clips: batches in, one waveform per clip out, with the time it took."""
+"""Synthesis of clips: whole, in batches and with the time it took, or piece by piece."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf_gantts.audio.griffin_lim import griffin_lim
 from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.errors import ExportError
 from tf_gantts.serving.signatures import VocoderModule
+from tf_gantts.serving.streaming import stream
 from tf_gantts.serving.windows import batches, cut
 
 # Raw log-mels (T, n_mels) -> for each its waveform (T * hop_size,) and the seconds it took.
@@ -81,6 +83,51 @@ class VocoderSynthesis:
                 waves[window.clip][kept] = row[first * hop : last * hop]
                 seconds[window.clip] += elapsed * window.frames / total
         return list(zip(waves, seconds, strict=True))
+
+
+class StreamingSynthesis:
+    """A waveform piece by piece, each as soon as the frames that it depends on are known.
+
+    Args:
+        module: The vocoder.
+        chunk_frames: Frames of audio that come at a time.
+
+    Raises:
+        ExportError: If the network does not tell its receptive field.
+    """
+
+    def __init__(self, module: VocoderModule, chunk_frames: int = 32) -> None:
+        if module.context_frames is None:
+            raise ExportError("the network does not tell its receptive field and cannot stream")
+        self._module = module
+        self._chunk_frames = chunk_frames
+
+    def __call__(self, mel: np.ndarray) -> Iterator[np.ndarray]:
+        """Samples (n,) float32 of a raw log-mel (T, n_mels), piece by piece."""
+        first = self._module.first_frames(self._chunk_frames)
+        return stream(self._module.stream, [mel], self._chunk_frames, first)
+
+    def warm_up(self) -> None:
+        """Streams silence with every shape that will come, but those of a clip's end."""
+        spec, context = self._module.mel_spec, sum(self._module.context_frames or ())
+        shape = (context + 3 * self._chunk_frames + self._module.smallest_frames, spec.num_mels)
+        for _ in self(np.full(shape, spec.silence, np.float32)):
+            pass
+
+    def difference(self, mel: np.ndarray, audio: np.ndarray) -> float:
+        """Largest difference of the streamed audio (N,) from that of the whole mel (T, n_mels)."""
+        whole = self._module.synthesize(tf.constant(mel[np.newaxis]))["audio"].numpy()[0]
+        return float(np.abs(whole - audio).max())
+
+    def latency(self) -> str:
+        """In words: how much later mel the audio of a frame waits for."""
+        spec, (before, after) = self._module.mel_spec, self._module.context_frames or (0, 0)
+        milliseconds = 1000 * spec.hop_size / spec.sampling_rate
+        chunk = self._chunk_frames
+        return (
+            f"{chunk} frames ({chunk * milliseconds:.0f} ms) at a time, with {before} frames before"
+            f" them and {after} after; look-ahead {after * milliseconds:.0f} ms"
+        )
 
 
 class GriffinLimSynthesis:
