@@ -150,6 +150,13 @@ class MelSpec:
         """Frames of a clip after framing: the clip is padded to a multiple of `hop_size`."""
         return -(-samples // self.hop_size)
 
+    def describe(self) -> str:
+        """The definition in a few words."""
+        return (
+            f"{self.num_mels} mels {self.fmin:g}-{self.fmax:g} Hz ({self.log}), hop"
+            f" {self.hop_size} at {self.sampling_rate} Hz, fingerprint {self.fingerprint}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """All fields, JSON-ready."""
         return dataclasses.asdict(self)

@@ -10,16 +10,18 @@ import numpy as np
 
 from tf_gantts.errors import HparamsError, PortingError
 from tf_gantts.porting import hifigan, parallel_wavegan, vocos
-from tf_gantts.porting.checkpoints import read_checkpoint, state_dict_at
+from tf_gantts.porting.checkpoints import holds, read_checkpoint, state_dict_at
 from tf_gantts.porting.parallel_wavegan import statistics_of
 from tf_gantts.porting.source import Source, source_named
 from tf_gantts.porting.transfer import from_network, into_network
 
 __all__ = [
     "SOURCES",
+    "find_discriminators",
     "find_state_dict",
     "from_state_dict",
     "load_state_dict",
+    "part_of",
     "read_checkpoint",
     "statistics_of",
     "to_state_dict",
@@ -98,3 +100,49 @@ def find_state_dict(checkpoint: Mapping[str, Any], source: str) -> dict[str, np.
         PortingError: If the source is unknown or the checkpoint holds something else.
     """
     return state_dict_at(checkpoint, source_named(SOURCES, source).entry, source)
+
+
+def find_discriminators(
+    checkpoint: Mapping[str, Any], source: str, required: bool = True
+) -> dict[str, dict[str, np.ndarray]]:
+    """The state dicts of a generator's discriminators.
+
+    Args:
+        checkpoint: What `read_checkpoint` returned.
+        source: Key of `SOURCES`, of a generator.
+        required: Whether a file without them is an error; if not, the result is empty.
+
+    Returns:
+        State dicts by the source of each discriminator.
+
+    Raises:
+        PortingError: If the source is unknown, has none that can be imported, or one is missing.
+    """
+    names = source_named(SOURCES, source).discriminators
+    if not required and not all(holds(checkpoint, SOURCES[name].entry) for name in names):
+        return {}
+    if required and not names:
+        raise PortingError(f"{source}: no discriminator of this source can be imported")
+    return {name: find_state_dict(checkpoint, name) for name in names}
+
+
+def part_of(network: keras.Model, source: str, discriminator: str) -> keras.Model:
+    """The part of a recipe's discriminator that one of the source's discriminators is.
+
+    Args:
+        network: The recipe's discriminator.
+        source: Key of `SOURCES`, of a generator.
+        discriminator: One of its discriminators' sources.
+
+    Raises:
+        PortingError: If the recipe has another kind of discriminator.
+    """
+    attribute = source_named(SOURCES, source).discriminators[discriminator]
+    part = getattr(network, attribute, None) if attribute else network
+    wanted = SOURCES[discriminator].network
+    if type(part).__name__ != wanted:
+        raise PortingError(
+            f"{discriminator}: discriminator_type {type(network).__name__} of the recipe has no"
+            f" {wanted}"
+        )
+    return part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     containers and refuses anything else.
 
     Args:
-        path: `.npz`, `.safetensors`, or PyTorch's `.pt`, `.pth`, `.pkl`, `.ckpt`, `.bin` (these
-            need the `torch` extra).
+        path: `.npz`, `.safetensors`, or PyTorch's `.pt`, `.pth`, `.pkl`, `.ckpt`, `.bin` or no
+            suffix (these need the `torch` extra).
 
     Returns:
         The file's content: arrays by name, nested as in the file.
@@ -38,11 +39,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         return _read_npz(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    if path.suffix in _TORCH:
+    if path.suffix in _TORCH or not path.suffix:  # hifi-gan's files have none: g_02500000
         return _read_torch(path)
     raise PortingError(
-        f"{path}: {path.suffix or 'no suffix'!r} is not a known checkpoint kind; expected .npz,"
-        f" .safetensors or one of {', '.join(_TORCH)}"
+        f"{path}: {path.suffix!r} is not a known checkpoint kind; expected .npz, .safetensors or"
+        f" one of {', '.join(_TORCH)}"
     )
 
 
@@ -51,13 +52,15 @@ def state_dict_at(
 ) -> dict[str, np.ndarray]:
     """The state dict under nested keys of a checkpoint, those that are absent being skipped.
 
+    Files without nesting (.npz, .safetensors) may have the outer key before a point: `mpd.NAME`.
+
     Raises:
         PortingError: If something else than a state dict is there.
     """
     found: Any = checkpoint
     for key in entry:
-        if isinstance(found, Mapping) and key in found:
-            found = found[key]
+        inside = _inside(found, key)
+        found = found if inside is None else inside
     if not isinstance(found, Mapping) or not found:
         raise PortingError(f"{source}: no state dict at {'/'.join(entry)} in the checkpoint")
     strangers = [key for key, value in found.items() if not isinstance(value, np.ndarray)]
@@ -67,6 +70,23 @@ def state_dict_at(
             f" found {strangers[0]!r} of type {type(found[strangers[0]]).__name__}"
         )
     return dict(found)
+
+
+def holds(checkpoint: Mapping[str, Any], entry: Sequence[str]) -> bool:
+    """Whether a checkpoint has every one of the nested keys."""
+    found: Any = checkpoint
+    for key in entry:
+        found = _inside(found, key)
+    return found is not None
+
+
+def _inside(checkpoint: Any, key: str) -> Any:
+    """What lies under a key, or under the keys that begin with it and a point; None if nothing."""
+    if not isinstance(checkpoint, Mapping):
+        return None
+    start = f"{key}."
+    inside = {k[len(start) :]: v for k, v in checkpoint.items() if str(k).startswith(start)}
+    return checkpoint.get(key, inside or None)
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
@@ -95,7 +115,8 @@ def _read_torch(path: Path) -> dict[str, Any]:
             f'{path}: PyTorch files need the torch extra: pip install "tf_gantts[torch]"'
         ) from None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # of pickle protocols; it loads or raises
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip, runtime errors: one clear line each
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise PortingError(

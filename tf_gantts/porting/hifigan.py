@@ -87,12 +87,16 @@ def _divided(channels: int, most: int) -> Callable[[Mapping[str, Any]], dict[str
     return arguments
 
 
+# SpeechBrain keeps both in one file, under the same names.
+_DISCRIMINATORS = {"hifigan_mpd": "multi_period", "hifigan_msd": "multi_scale"}
+
 SOURCES = {
     "hifigan": Source(
         network="HiFiGANGenerator",
         pairs=_generator_pairs(""),
         entry=("generator",),
         arguments=_hifigan_arguments,
+        discriminators=_DISCRIMINATORS,
     ),
     "hifigan_mpd": Source(
         network="HiFiGANMultiPeriodDiscriminator",
@@ -110,5 +114,6 @@ SOURCES = {
         network="HiFiGANGenerator",
         pairs=_generator_pairs(".conv"),
         arguments=_speechbrain_arguments,
+        discriminators=_DISCRIMINATORS,
     ),
 }

@@ -73,6 +73,7 @@ SOURCES = {
         entry=("model", "generator"),
         arguments=_recipe_params("generator_params"),
         ignored=(*_STATISTICS, r"pqmf\..*"),
+        discriminators={"parallel_wavegan_melgan_discriminator": ""},
     ),
     "parallel_wavegan_melgan_discriminator": Source(
         network="MelGANMultiScaleDiscriminator",

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.errors import PortingError
 from tf_gantts.networks import build
 
@@ -31,6 +32,10 @@ class Source:
         arguments: Turns the configuration, in the reference's key names, into our constructor's
             arguments.
         ignored: Patterns of keys that hold no trained weight and may be present or not.
+        discriminators: For a generator: the sources of its discriminators, and which part of the
+            recipe's discriminator each one is (an attribute; empty: all of it).
+        check_features: Compares tensors of the state dict with the mel definition; raises
+            PortingError.
     """
 
     network: str
@@ -38,6 +43,8 @@ class Source:
     entry: tuple[str, ...] = ()
     arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = params_of
     ignored: tuple[str, ...] = ()
+    discriminators: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    check_features: Callable[[Mapping[str, Any], MelSpec], None] | None = None
 
     def build(self, config: Mapping[str, Any]) -> keras.Model:
         """Builds the network that a configuration describes."""

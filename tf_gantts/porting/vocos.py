@@ -1,10 +1,15 @@
-"""Checkpoints of gemelo-ai/vocos (`pytorch_model.bin`)."""
+"""Checkpoints of gemelo-ai/vocos (`pytorch_model.bin`, `vocos_checkpoint_*.ckpt`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from tf_gantts.audio.filterbank import mel_filterbank
+from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.errors import PortingError
 from tf_gantts.networks.vocos import VocosGenerator
 from tf_gantts.porting.source import Pairs, Source, params_of
 
@@ -54,13 +59,30 @@ def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
     return params_of(config.get("generator_params", config))
 
 
+_FILTERBANK = "feature_extractor.mel_spec.mel_scale.fb"
+_TOLERANCE = 1e-4  # torchaudio computes the filters in single precision
+
+
+def _check_filterbank(state_dict: Mapping[str, Any], spec: MelSpec) -> None:
+    theirs = state_dict.get(_FILTERBANK)
+    if theirs is None:
+        return
+    ours = mel_filterbank(spec).T
+    if theirs.shape != ours.shape or np.abs(theirs - ours).max() > _TOLERANCE:
+        raise PortingError(
+            f"vocos: the mel filterbank in the checkpoint, {theirs.shape}, is not that of"
+            f" {spec.describe()}; give the checkpoint's configuration"
+        )
+
+
 SOURCES = {
     "vocos": Source(
         network="VocosGenerator",
         pairs=_generator_pairs,
         entry=("state_dict",),
         arguments=_arguments,
-        # The mel definition's window and filterbank, not weights.
-        ignored=(r"feature_extractor\..*",),
+        # The mel definition's window and filterbank; what only training needs.
+        ignored=(r"feature_extractor\..*", r"(multiperioddisc|multiresddisc|melspec_loss)\..*"),
+        check_features=_check_filterbank,
     ),
 }

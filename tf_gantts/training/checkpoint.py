@@ -33,6 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 State = Mapping[str, Sequence[tf.Variable]]
 _FORMAT = 1
+IMPORTED = "imported"  # phase of a checkpoint that holds networks and nothing else of a training
 
 
 @dataclasses.dataclass(frozen=True)

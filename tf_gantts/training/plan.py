@@ -39,10 +39,7 @@ def print_plan(system: System, hparams_path: Path, features: str, run: Path, com
         kind, count = type(network).__name__, count_parameters(network)
         print(f"  {name:15} {kind}: {count:,} parameters")
     spec = system.mel_spec
-    print(
-        f"features          {spec.num_mels} mels {spec.fmin:g}-{spec.fmax:g} Hz,"
-        f" hop {spec.hop_size} at {spec.sampling_rate} Hz, fingerprint {spec.fingerprint}"
-    )
+    print(f"features          {spec.describe()}")
     seconds = hp.batch_max_steps / hp.sampling_rate
     print(
         f"batch             {hp.batch_size} segments of {hp.batch_max_steps} samples"
