@@ -11,6 +11,7 @@ _VERBS = {
     "preprocess": ("tf_gantts.data.preprocess", "recordings to features"),
     "train": ("tf_gantts.train", "train a system"),
     "synthesize": ("tf_gantts.synthesize", "features or recordings to waveforms"),
+    "evaluate": ("tf_gantts.evaluate", "scores of runs and of waveforms"),
     "export": ("tf_gantts.export", "a run to a SavedModel"),
 }
 

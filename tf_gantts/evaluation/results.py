@@ -287,7 +287,7 @@ def write_results(folder: str | Path, results: Results) -> Path:
     """
     path = Path(folder) / RESULTS_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = {"format": _FORMAT, "version": _VERSION} | _to_json(results)
+    values = {"format": _FORMAT, "version": _VERSION} | jsonable(results)
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
     return path
@@ -320,17 +320,18 @@ def read_results(path: str | Path) -> Results:
         ) from None
 
 
-def _to_json(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
+    """A value as JSON has it: NaN is null, a `Missing` an object with its reason."""
     if isinstance(value, MelSpec):
         return value.to_dict()
     if isinstance(value, Missing):
         return {"missing": value.reason}
     if dataclasses.is_dataclass(value):
-        return {f.name: _to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {key: _to_json(item) for key, item in value.items()}
+        return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_to_json(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -1,0 +1,280 @@
+"""Honest scores of speech: `python -m tf_gantts.evaluate --run RUN --features STORE --out OUT`.
+
+Held-out recordings, Griffin-Lim of their mels and what each run makes of these mels are measured
+alike; `--compare A B` says which differences between two evaluations are more than chance. See
+`tf_gantts.evaluation.results` for what OUT holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tf_gantts import command
+from tf_gantts.audio.files import write_atomically
+from tf_gantts.data.store import SPLITS, open_store
+from tf_gantts.errors import CheckpointError, EvaluationError
+from tf_gantts.evaluation import comparison, judges, tables
+from tf_gantts.evaluation.machine import machine_facts
+from tf_gantts.evaluation.naturalness import PREDICTORS
+from tf_gantts.evaluation.recognition import RECOGNIZERS
+from tf_gantts.evaluation.results import (
+    NATURAL,
+    Bootstrap,
+    Results,
+    Source,
+    write_results,
+)
+from tf_gantts.evaluation.table import Table
+from tf_gantts.hparams import VocoderGanHparams
+
+if TYPE_CHECKING:
+    from tf_gantts.serving.rows import HeldOut
+    from tf_gantts.serving.synthesis import Synthesis
+
+_LOG = logging.getLogger(__name__)
+
+GRIFFIN_LIM = "griffin_lim"
+_BROKEN = {
+    "shuffled": "The same network with the elements of each weight tensor permuted: every metric"
+    " has to find it bad.",
+    "untrained": "The same network with the random weights that training began with.",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    p = command.argument_parser("python -m tf_gantts.evaluate", "Measure synthesised speech.")
+    p.add_argument(
+        "--run", nargs="+", action="extend", default=[], type=Path, help="runs of vocoders"
+    )
+    p.add_argument(
+        "--checkpoint",
+        type=command.checkpoint_name,
+        default="latest",
+        help="latest, best or a step",
+    )
+    p.add_argument(
+        "--generated",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=Path,
+        metavar="DIR",
+        help="folders of waveforms of any program, named as the clips",
+    )
+    p.add_argument("--features", type=Path, help="feature store with the recordings")
+    p.add_argument("--split", choices=SPLITS, default="test", help="part of the feature store")
+    p.add_argument("--clips", type=int, help="only the first clips of the split")
+    p.add_argument("--out", required=True, type=Path, help="folder for everything that is written")
+    p.add_argument("--no-griffin-lim", action="store_true", help="leave the row of Griffin-Lim out")
+    p.add_argument(
+        "--broken",
+        nargs="+",
+        choices=_BROKEN,
+        default=[],
+        help="also rows of the networks with broken weights",
+    )
+    p.add_argument("--recogniser", choices=[*RECOGNIZERS, "none"], default="pocketsphinx")
+    p.add_argument("--recogniser-model", metavar="PATH", help="folder or hub name of its model")
+    p.add_argument(
+        "--naturalness",
+        nargs="+",
+        choices=[*PREDICTORS, "none"],
+        default=PREDICTORS,
+        help="predictors of mean opinion scores",
+    )
+    p.add_argument(
+        "--speaker-encoder", metavar="NAME", help="resemblyzer or PACKAGE.MODULE:CALLABLE"
+    )
+    p.add_argument(
+        "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="number of processes"
+    )
+    p.add_argument("--seed", type=int, default=0, help="of the bootstrap and of shuffled weights")
+    p.add_argument(
+        "--compare",
+        nargs=2,
+        metavar="OUT[:ROW]",
+        help="compare two evaluations, or two of their rows, in place of making one",
+    )
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    p = parser()
+    arguments = p.parse_args(argv)
+    if arguments.compare:
+        compare(arguments)
+        return 0
+    if arguments.features is None or not (arguments.run or arguments.generated):
+        p.error("--features and at least one of --run and --generated are needed, or --compare")
+    if arguments.broken and not arguments.run:
+        p.error("--broken goes with --run")
+    for name in ("jobs", "clips"):
+        if (value := getattr(arguments, name)) is not None and value < 1:
+            p.error(f"--{name} must be at least 1")
+    evaluate(arguments)
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Makes all waveforms, measures them and writes what was found.
+
+    Raises:
+        GanTTSError: Before the first clip if nothing can be done; after everything is written if
+            some clips could not be judged.
+    """
+    if arguments.run:
+        command.load_tensorflow()
+    from tf_gantts.serving import rows
+
+    with open_store(arguments.features) as store:
+        held = rows.held_out(store, arguments.split, arguments.clips)
+        plan = _plan(arguments, held)
+        sources = [row.source for row in plan]
+        bootstrap = Bootstrap(seed=arguments.seed)
+        table = Table(arguments.out, store.spec, held.clips, sources, bootstrap)
+        for row in plan:
+            row.write(table)
+        facts = _facts(arguments, held)
+    own_timing = [row.source.name for row in plan if row.own_timing]
+    judges.measure_signal(table, own_timing, arguments.jobs)
+    if arguments.recogniser != "none":
+        model = arguments.recogniser_model
+        judges.measure_error_rates(table, arguments.recogniser, model, arguments.jobs)
+    judges.measure_naturalness(table, [name for name in arguments.naturalness if name != "none"])
+    judges.measure_speakers(table, arguments.speaker_encoder)
+    results = table.results(facts)
+    write_everything(arguments.out, results, arguments.run)
+    if results.failures:
+        more = f" and {len(results.failures) - 1} more" if len(results.failures) > 1 else ""
+        raise EvaluationError(
+            f"{results.failures[0]}{more}; {arguments.out} holds the results of the other clips"
+        )
+
+
+def write_everything(out: Path, results: Results, runs: Sequence[Path]) -> None:
+    """Writes the results as JSON, CSV, Markdown and a page, and prints the table."""
+    title = "Evaluation of " + ", ".join(
+        row.source.title for row in results.rows if row.source.main
+    )
+    text = tables.markdown_text(results, title)
+    write_results(out, results)
+    write_atomically(out / "results.csv", tables.csv_text(results).encode())
+    write_atomically(out / "results.md", text.encode())
+    print(text)
+    _LOG.info("%s: results.json, results.csv, results.md, audio", out)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Writes which differences between two rows are more than chance.
+
+    Raises:
+        EvaluationError: If there are no such results or they are about other clips.
+    """
+    first, second = (comparison.read_row(name) for name in arguments.compare)
+    found = comparison.compare(first, second, Bootstrap(seed=arguments.seed))
+    print(comparison.write_comparison(arguments.out, found))
+    _LOG.info("%s: comparison.json, comparison.md, comparison.png, comparison.svg", arguments.out)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    source: Source
+    write: Callable[[Table], None]
+    own_timing: bool = False
+
+
+def _plan(arguments: argparse.Namespace, held: HeldOut) -> list[_Row]:
+    """The rows of the table, and how their waveforms are made."""
+    from tf_gantts.serving import rows
+
+    note = "The held-out recording itself: the best possible score."
+    write: Callable[[Table], None] = functools.partial(rows.write_recordings, held=held)
+    plan = [_Row(Source(NATURAL, "Recording", note), write)]
+    if not arguments.no_griffin_lim:
+        note = "No network: the phase is estimated from the mel in 60 rounds."
+        write = functools.partial(
+            rows.write_griffin_lim, held=held, row=GRIFFIN_LIM, jobs=arguments.jobs
+        )
+        plan.append(_Row(Source(GRIFFIN_LIM, "Griffin-Lim", note), write))
+    for run in arguments.run:
+        for source, synthesis in _networks(arguments, run, held):
+            source = _renamed(source, plan)
+            write = functools.partial(
+                rows.write_synthesis, held=held, row=source.name, synthesis=synthesis
+            )
+            plan.append(_Row(source, write))
+    for folder in arguments.generated:
+        name = folder.resolve().name
+        source = Source(name, name, "Made elsewhere.", main=not arguments.run)
+        source = _renamed(source, plan)
+        write = functools.partial(rows.write_generated, row=source.name, folder=folder)
+        plan.append(_Row(source, write, own_timing=True))
+    return plan
+
+
+def _networks(
+    arguments: argparse.Namespace, run: Path, held: HeldOut
+) -> Iterator[tuple[Source, Synthesis]]:
+    """The network of a run, then its broken forms."""
+    from tf_gantts.serving.broken import shuffle_weights
+    from tf_gantts.serving.signatures import VocoderModule
+    from tf_gantts.serving.synthesis import VocoderSynthesis
+    from tf_gantts.systems import build_system, load_system
+
+    for kind in ["", *arguments.broken]:
+        system, checkpoint = load_system(run, arguments.checkpoint)
+        meta, hparams = checkpoint.meta, checkpoint.hparams
+        if not isinstance(hparams, VocoderGanHparams):
+            raise CheckpointError(f"{run}: a run of {hparams.system}; a vocoder is expected")
+        meta.mel_spec.require_same(held.store.spec, f"run {run}", f"features {held.store.path}")
+        if kind == "shuffled":
+            shuffle_weights(system.generator, arguments.seed)
+        elif kind == "untrained":
+            system = build_system(hparams, meta.mel_spec, meta.statistics, inference=True)
+        module = system.serving_module()
+        assert isinstance(module, VocoderModule)
+        title = hparams.generator_type.removesuffix("Generator")
+        if len(arguments.run) > 1:
+            title += f" ({run.resolve().name})"
+        name = run.resolve().name
+        note = _BROKEN.get(kind, f"{title} after {meta.step:,} training steps, from the same mel.")
+        if kind:
+            name, title = f"{name}_{kind}", f"{title}, {kind}"
+        yield Source(name, title, note, heard=not kind, main=not kind), VocoderSynthesis(module)
+
+
+def _renamed(source: Source, plan: Sequence[_Row]) -> Source:
+    """The source with a name that no row has yet."""
+    taken = {row.source.name for row in plan}
+    name, number = source.name, 1
+    while name in taken:
+        number += 1
+        name = f"{source.name}-{number}"
+    return dataclasses.replace(source, name=name)
+
+
+def _facts(arguments: argparse.Namespace, held: HeldOut) -> dict[str, str]:
+    spec, clips = held.store.spec, held.clips
+    return {
+        "Data": f"{len(clips)} clips ({held.seconds / 60:.2f} min) of split {arguments.split},"
+        f" {len({clip.speaker for clip in clips})} speakers,"
+        f" {sum(not clip.text for clip in clips)} clips without transcript",
+        "Mel definition": f"{spec.num_mels} bands, {spec.fmin:g} to {spec.fmax:g} Hz, hop"
+        f" {spec.hop_size} at {spec.sampling_rate} Hz, fingerprint {spec.fingerprint}",
+        "Seed": str(arguments.seed),
+        "Processes": str(arguments.jobs),
+    } | machine_facts()
+
+
+if __name__ == "__main__":
+    sys.exit(command.run(main))
