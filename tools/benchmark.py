@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Speed of a recipe on this machine: generator, training steps, input pipeline, preprocessing.
+"""Speed of a recipe: generator, streaming, training steps, input pipeline, preprocessing.
 
 Every row is measured in a process of its own: CPU seconds (user and system, all threads) and wall
 seconds, medians over several runs after warm-up. On a shared machine the CPU column is the one to
 trust, and ratios only of rows from the same run.
+
+With `--torch PYTHON`, an interpreter that has PyTorch, rows of generator and training are measured
+alternately with tools/benchmark_torch.py, `--rounds` times each, and their ratio is given.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ from tf_gantts.errors import GanTTSError
 ROOT = Path(__file__).resolve().parent.parent
 
 CLIP_FRAMES = 862  # 10 s at 22,050 Hz and hop 256
+_CHUNK_FRAMES = 16
+# PyTorch's allocations otherwise cost up to half of its time in page faults.
+TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 _INPUT_STEPS = 6
 _SENTENCES = 60
 
@@ -80,6 +86,37 @@ def generator_case(options: argparse.Namespace) -> dict[str, Any]:
         "wall_seconds": timing.wall,
         "rtf_cpu": timing.cpu / seconds,
         "rtf_wall": timing.wall / seconds,
+    }
+
+
+def stream_case(options: argparse.Namespace) -> dict[str, Any]:
+    """Ten seconds of mel in chunks: time to first audio, and difference from the whole clip."""
+    import numpy as np
+
+    from tf_gantts.serving.synthesis import StreamingSynthesis
+    from tf_gantts.systems import build_system
+
+    hparams = _hparams(options)
+    spec = hparams.mel_spec
+    system = build_system(hparams, spec, None, inference=True)
+    for variable in system.generator.trainable_variables:
+        if variable.name == "weight_g":  # an untrained network is nearly silent
+            variable.assign(1.7 * variable)
+    module = system.serving_module()
+    streaming = StreamingSynthesis(module, _CHUNK_FRAMES)
+    mel = np.random.default_rng(0).normal(size=(CLIP_FRAMES, spec.num_mels)).astype(np.float32)
+    audio = np.concatenate(list(streaming(mel)))
+    first = measure(lambda: next(streaming(mel)), options.runs)
+    whole = measure(lambda: list(streaming(mel)), options.runs)
+    seconds = CLIP_FRAMES * spec.hop_size / spec.sampling_rate
+    return {
+        "largest_difference": streaming.difference(mel, audio),
+        "peak": float(np.abs(audio).max()),
+        "first_audio_cpu_seconds": first.cpu,
+        "first_audio_wall_seconds": first.wall,
+        "rtf_cpu": whole.cpu / seconds,
+        "rtf_wall": whole.wall / seconds,
+        "latency": streaming.latency(),
     }
 
 
@@ -188,6 +225,7 @@ def preprocess_case(options: argparse.Namespace) -> dict[str, Any]:
 
 CASES = {
     "generator": generator_case,
+    "stream": stream_case,
     "train": train_case,
     "input": input_case,
     "preprocess": preprocess_case,
@@ -223,11 +261,13 @@ def rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     threads = options.threads
     plan: list[dict[str, Any]] = []
     for precision in ("float32", "bfloat16"):
-        plan.append({"case": "generator", "precision": precision, "threads": threads})
-        for phase in ("generator", "adversarial"):
+        for count in sorted({1, threads}):
+            plan.append({"case": "generator", "precision": precision, "threads": count})
+        for phase in options.phases:
             plan.append(
                 {"case": "train", "precision": precision, "phase": phase, "threads": threads}
             )
+    plan.append({"case": "stream", "threads": threads})
     plan.append({"case": "input", "precision": "float32", "phase": "generator", "threads": threads})
     plan += [{"case": "preprocess", "threads": jobs} for jobs in (1, 2)]
     return [row for row in plan if not options.only or row["case"] in options.only]
@@ -238,6 +278,13 @@ def describe(row: dict[str, Any], result: dict[str, Any]) -> str:
     case = row["case"]
     if case == "generator":
         return f"RTF {result['rtf_cpu']:.4f} (CPU), {result['rtf_wall']:.4f} (wall)"
+    if case == "stream":
+        return (
+            f"first audio after {1000 * result['first_audio_wall_seconds']:.1f} ms"
+            f" ({1000 * result['first_audio_cpu_seconds']:.1f} CPU-ms), RTF"
+            f" {result['rtf_cpu']:.4f} (CPU), difference {result['largest_difference']:.1e} at peak"
+            f" {result['peak']:.2f}; {result['latency']}"
+        )
     if case == "train":
         return (
             f"{result['cpu_seconds']:.2f} CPU-s, {result['wall_seconds']:.2f} s wall per step;"
@@ -265,6 +312,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each row")
     parser.add_argument("--only", nargs="+", choices=list(CASES), help="kinds of rows to measure")
     parser.add_argument("--json", type=Path, help="write all results to this file")
+    parser.add_argument("--torch", type=Path, metavar="PYTHON", help="interpreter with PyTorch")
+    parser.add_argument("--rounds", type=int, default=2, help="measurements beside PyTorch's")
+    parser.add_argument("--phases", nargs="+", default=["generator", "adversarial"])
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
     parser.add_argument("--phase", default="generator", help=argparse.SUPPRESS)
@@ -304,15 +354,45 @@ def _run(row: dict[str, Any], options: argparse.Namespace, folder: Path) -> dict
                 "--jobs=2",
             )
         words.append(f"--features={features}")
-    process = subprocess.run(
-        [sys.executable, __file__, *words], capture_output=True, text=True, check=False
-    )
-    if process.returncode:
-        raise GanTTSError(f"benchmark row {row} failed: {process.stderr.strip()[-2000:]}")
-    result = json.loads(process.stdout.strip().splitlines()[-1])
+    commands = {"ours": [sys.executable, __file__, *words]}
+    if options.torch and row["case"] in ("generator", "train"):
+        # The phase that does the work that ours does
+        phase = {"phase": "lean"} if row.get("phase") == "adversarial" else {}
+        script = str(ROOT / "tools" / "benchmark_torch.py")
+        words = [f"--hparams={options.hparams}", f"--runs={options.runs}"]
+        words.append(f"--row={json.dumps(row | phase)}")
+        commands["torch"] = [str(options.torch), script, *words]
+    results = _alternately(commands, options.rounds if len(commands) > 1 else 1)
+    result, text = results["ours"], describe(row, results["ours"])
+    if "torch" in results:
+        result["torch"] = results["torch"]
+        result["ratio"] = result["cpu_seconds"] / results["torch"]["cpu_seconds"]
+        text += (
+            f"; PyTorch {results['torch']['cpu_seconds']:.2f} CPU-s, ratio {result['ratio']:.2f}"
+        )
     name = " ".join(str(value) for value in row.values())
-    print(f"{name:40} {describe(row, result)}", flush=True)
+    print(f"{name:40} {text}", flush=True)
     return row | result
+
+
+def _alternately(commands: dict[str, list[str]], rounds: int) -> dict[str, dict[str, Any]]:
+    """Runs commands in turn; for each the round with the median of the CPU seconds."""
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, words in commands.items():
+            environment = os.environ | (TORCH_ENVIRONMENT if name == "torch" else {})
+            process = subprocess.run(
+                words, capture_output=True, text=True, check=False, env=environment
+            )
+            if process.returncode:
+                raise GanTTSError(f"{' '.join(words)} failed: {process.stderr.strip()[-2000:]}")
+            results[name].append(json.loads(process.stdout.strip().splitlines()[-1]))
+    return {name: _median_round(measured) for name, measured in results.items()}
+
+
+def _median_round(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    ordered = sorted(measured, key=lambda result: result.get("cpu_seconds", 0.0))
+    return ordered[(len(ordered) - 1) // 2]
 
 
 def _corpus(options: argparse.Namespace, folder: Path) -> Path:
