@@ -17,6 +17,7 @@ from tf_gantts.hparams import Hparams, dump_hparams, load_hparams
 
 if TYPE_CHECKING:
     from tf_gantts.data.store import FeatureStore
+    from tf_gantts.training.checkpoint import Checkpoint
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,6 +34,18 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="replace a hyper-parameter; may be given several times",
+    )
+    p.add_argument(
+        "--init-from",
+        type=Path,
+        metavar="RUN",
+        help="start from the generator and discriminator of this trained or imported run",
+    )
+    p.add_argument(
+        "--init-checkpoint",
+        type=command.checkpoint_name,
+        default="latest",
+        help="which of its checkpoints: latest, best or a step",
     )
     p.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     p.add_argument(
@@ -59,10 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = arguments.run or Path("runs") / arguments.hparams.stem
     command.load_tensorflow()
     if arguments.dry_run:
-        from tf_gantts.systems import build_system
+        from tf_gantts.systems import build_system, initialize
         from tf_gantts.training.plan import print_plan
 
         system = build_system(hparams, hparams.mel_spec, statistics=None)
+        if initial := _initial_checkpoint(arguments):
+            initialize(system, initial)
         print_plan(system, arguments.hparams, features, run, _command(drop="--dry-run"))
         return 0
     store = _open_store(hparams, arguments.hparams, features)
@@ -75,8 +90,8 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     import tensorflow as tf
 
     from tf_gantts.data.segments import SegmentSource
-    from tf_gantts.systems import build_system
-    from tf_gantts.training.checkpoint import open_checkpoint
+    from tf_gantts.systems import build_system, initialize
+    from tf_gantts.training.checkpoint import open_checkpoint, require_resumable
     from tf_gantts.training.evaluation import HeldOut
     from tf_gantts.training.loggers import make_loggers
     from tf_gantts.training.loop import Trainer
@@ -91,10 +106,16 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     )
     tf.config.experimental.enable_op_determinism()  # exact resume
     checkpoint = open_checkpoint(run) if arguments.resume else None
+    initial = _initial_checkpoint(arguments)
     statistics = store.statistics if store.spec.normalization == "mean_variance" else None
     if checkpoint is not None:
-        store.spec.require_same(checkpoint.meta.mel_spec, f"features {store.path}", f"run {run}")
-        statistics = checkpoint.meta.statistics
+        require_resumable(checkpoint)
+    if before := checkpoint or initial:
+        owner = f"run {run if checkpoint else arguments.init_from}"
+        store.spec.require_same(before.meta.mel_spec, f"features {store.path}", owner)
+        if statistics != before.meta.statistics:
+            _LOG.info("mels are normalised with the statistics of %s", owner)
+        statistics = before.meta.statistics
     source = SegmentSource(
         store,
         "train",
@@ -106,6 +127,7 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     )
     with strategy.scope():
         system = build_system(hparams, store.spec, statistics)
+        origin = initialize(system, initial) if initial else ""
         system.prepare_training()
     first_step = checkpoint.meta.step if checkpoint else 0
     chief = is_chief(strategy)
@@ -122,6 +144,7 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
         loggers,
         chief,
         f"{_command(drop='--resume')} --resume",
+        origin,
     )
     if checkpoint is not None:
         trainer.restore(checkpoint)
@@ -141,6 +164,15 @@ def _open_store(hparams: Hparams, path: Path, features: str) -> FeatureStore:
     store = open_store(features, path)
     hparams.mel_spec.require_same(store.spec, f"hyper-parameters {path}", f"features {features}")
     return store
+
+
+def _initial_checkpoint(arguments: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint of --init-from, which a run that is resumed has behind it."""
+    from tf_gantts.training.checkpoint import open_checkpoint
+
+    if arguments.init_from is None or arguments.resume:
+        return None
+    return open_checkpoint(arguments.init_from, arguments.init_checkpoint)
 
 
 def _check_run(run: Path, resume: bool) -> None:

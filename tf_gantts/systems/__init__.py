@@ -10,10 +10,13 @@ from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.statistics import Statistics
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import Hparams
+from tf_gantts.systems.initialization import initialize
 from tf_gantts.systems.vocoder_gan import VocoderGAN
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Checkpoint
 from tf_gantts.training.system import System
+
+__all__ = ["build_system", "initialize", "load_system"]
 
 _SYSTEMS: dict[str, type[System]] = {"vocoder_gan": VocoderGAN}
 

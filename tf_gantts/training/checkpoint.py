@@ -237,6 +237,20 @@ def open_checkpoint(run: str | Path, which: str | int = "latest") -> Checkpoint:
     raise AssertionError("unreachable: the last candidate returns or raises")
 
 
+def require_resumable(checkpoint: Checkpoint) -> None:
+    """Refuses a checkpoint without optimizers.
+
+    Raises:
+        CheckpointError: If it was imported; the message says how to go on from it.
+    """
+    if checkpoint.meta.phase == IMPORTED:
+        run = checkpoint.path.parent.parent
+        raise CheckpointError(
+            f"{run}: imported weights without optimizers cannot be resumed; start a new run from"
+            f" them: --init-from {run} --run NEW"
+        )
+
+
 def restore(state: State, checkpoint: Checkpoint, groups: Sequence[str] | None = None) -> None:
     """Assigns a checkpoint's arrays to variables.
 

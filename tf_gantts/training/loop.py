@@ -59,6 +59,8 @@ class Trainer:
         loggers: Where scalars, audio and pictures go.
         chief: Whether this process writes checkpoints.
         resume_command: Shown when a signal stops the run.
+        origin: Where the first weights come from, when they are another run's; then the held-out
+            clips are evaluated before the first step too.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Trainer:
         loggers: Loggers,
         chief: bool = True,
         resume_command: str = "",
+        origin: str = "",
     ) -> None:
         self.system = system
         self.hparams = system.hparams
@@ -82,6 +85,7 @@ class Trainer:
         self._loggers = loggers
         self._chief = chief
         self._resume_command = resume_command
+        self._origin = origin
         self._monitor = CollapseMonitor()
         self._metrics: dict[str, float] = {}
         self._steps: dict[str, Callable[[Any], Mapping[str, tf.Tensor]]] = {}
@@ -185,6 +189,8 @@ class Trainer:
         record = checkpoints.best(self._run)
         if record and record["metric"] == hp.best_metric and record["step"] <= self.step:
             self._best = (not record["warm_up"], -record["value"])
+        if self._origin and self._saved_step is None:
+            self._evaluate(self._phase(self.step))
         batches = self.batches(self.step)
         interval: list[Mapping[str, tf.Tensor]] = []
         skipped = self._skipped()
@@ -274,6 +280,7 @@ class Trainer:
             mel_spec=self.system.mel_spec,
             statistics=self.system.statistics,
             metrics=self._metrics,
+            origin=self._origin,
         )
         checkpoints.save_checkpoint(
             self._run,
@@ -289,6 +296,7 @@ class Trainer:
         self.step = checkpoint.meta.step
         self._saved_step = self.step
         self._metrics = dict(checkpoint.meta.metrics)
+        self._origin = checkpoint.meta.origin
 
     def _signals(self) -> _SignalHandler:
         return _SignalHandler(self._on_signal)
