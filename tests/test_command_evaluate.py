@@ -298,7 +298,7 @@ def test_wrong_requests_are_refused_in_one_line(run, store, out, generated, tmp_
     empty = tmp_path / "empty"
     empty.mkdir()
     assert call("--generated", empty, *where) == command.EXIT_BAD_INPUT
-    assert "no waveform is named as a clip, such as c0.wav" in error(capsys)
+    assert "no file is named as a clip, such as c0.wav" in error(capsys)
     assert call("--run", empty, *where) == command.EXIT_BAD_INPUT
     assert str(empty) in error(capsys)
     assert call("--run", run, *where, "--split", "valid") == command.EXIT_BAD_INPUT

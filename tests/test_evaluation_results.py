@@ -117,6 +117,8 @@ def test_the_cost_is_per_hour_of_audio(results):
     (timing,) = results.timings
     assert (timing.wall_per_hour, timing.cpu_per_hour) == (7200.0, 14400.0)
     assert math.isnan(dataclasses.replace(timing, audio_seconds=0.0).cpu_per_hour)
+    more = dataclasses.replace(results, timings=(timing, timing))
+    assert more.total == Timing("everything", 2 * (1.5 + 0.75), 18.0, 36.0)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other", "version": 1}', "5"])

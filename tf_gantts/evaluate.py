@@ -8,12 +8,10 @@ alike; `--compare A B` says which differences between two evaluations are more t
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +24,12 @@ from tf_gantts.evaluation.machine import machine_facts
 from tf_gantts.evaluation.naturalness import PREDICTORS
 from tf_gantts.evaluation.recognition import RECOGNIZERS
 from tf_gantts.evaluation.results import (
-    NATURAL,
     Bootstrap,
     Results,
     Source,
     write_results,
 )
+from tf_gantts.evaluation.speaker_similarity import load_encoder
 from tf_gantts.evaluation.table import Table
 from tf_gantts.hparams import VocoderGanHparams
 
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-GRIFFIN_LIM = "griffin_lim"
 _BROKEN = {
     "shuffled": "The same network with the elements of each weight tensor permuted: every metric"
     " has to find it bad.",
@@ -68,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=Path,
         metavar="DIR",
-        help="folders of waveforms of any program, named as the clips",
+        help="folders of CLIP.wav (.flac, .ogg) of any program, or of raw log-mels CLIP.npy",
     )
     p.add_argument("--features", type=Path, help="feature store with the recordings")
     p.add_argument("--split", choices=SPLITS, default="test", help="part of the feature store")
@@ -132,28 +129,34 @@ def evaluate(arguments: argparse.Namespace) -> None:
         GanTTSError: Before the first clip if nothing can be done; after everything is written if
             some clips could not be judged.
     """
+    with_recogniser = arguments.recogniser != "none"
+    if with_recogniser:
+        judges.check_recogniser(arguments.recogniser, arguments.recogniser_model)
+    load_encoder(arguments.speaker_encoder)
     if arguments.run:
         command.load_tensorflow()
     from tf_gantts.serving import rows
 
     with open_store(arguments.features) as store:
         held = rows.held_out(store, arguments.split, arguments.clips)
-        plan = _plan(arguments, held)
+        networks = [pair for run in arguments.run for pair in _networks(arguments, run, held)]
+        jobs = 0 if arguments.no_griffin_lim else arguments.jobs
+        plan = rows.plan(held, networks, arguments.generated, griffin_lim_jobs=jobs)
         sources = [row.source for row in plan]
         bootstrap = Bootstrap(seed=arguments.seed)
         table = Table(arguments.out, store.spec, held.clips, sources, bootstrap)
         for row in plan:
             row.write(table)
-        facts = _facts(arguments, held)
-    own_timing = [row.source.name for row in plan if row.own_timing]
+        rows.measure_mels(table, held, plan)
+    own_timing = [row.source.name for row in plan if row.folder]
     judges.measure_signal(table, own_timing, arguments.jobs)
-    if arguments.recogniser != "none":
+    if with_recogniser:
         model = arguments.recogniser_model
         judges.measure_error_rates(table, arguments.recogniser, model, arguments.jobs)
     judges.measure_naturalness(table, [name for name in arguments.naturalness if name != "none"])
     judges.measure_speakers(table, arguments.speaker_encoder)
-    results = table.results(facts)
-    write_everything(arguments.out, results, arguments.run)
+    results = table.results(_facts(arguments, held))
+    write_everything(arguments.out, results)
     if results.failures:
         more = f" and {len(results.failures) - 1} more" if len(results.failures) > 1 else ""
         raise EvaluationError(
@@ -161,7 +164,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         )
 
 
-def write_everything(out: Path, results: Results, runs: Sequence[Path]) -> None:
+def write_everything(out: Path, results: Results) -> None:
     """Writes the results as JSON, CSV, Markdown and a page, and prints the table."""
     title = "Evaluation of " + ", ".join(
         row.source.title for row in results.rows if row.source.main
@@ -184,42 +187,6 @@ def compare(arguments: argparse.Namespace) -> None:
     found = comparison.compare(first, second, Bootstrap(seed=arguments.seed))
     print(comparison.write_comparison(arguments.out, found))
     _LOG.info("%s: comparison.json, comparison.md, comparison.png, comparison.svg", arguments.out)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Row:
-    source: Source
-    write: Callable[[Table], None]
-    own_timing: bool = False
-
-
-def _plan(arguments: argparse.Namespace, held: HeldOut) -> list[_Row]:
-    """The rows of the table, and how their waveforms are made."""
-    from tf_gantts.serving import rows
-
-    note = "The held-out recording itself: the best possible score."
-    write: Callable[[Table], None] = functools.partial(rows.write_recordings, held=held)
-    plan = [_Row(Source(NATURAL, "Recording", note), write)]
-    if not arguments.no_griffin_lim:
-        note = "No network: the phase is estimated from the mel in 60 rounds."
-        write = functools.partial(
-            rows.write_griffin_lim, held=held, row=GRIFFIN_LIM, jobs=arguments.jobs
-        )
-        plan.append(_Row(Source(GRIFFIN_LIM, "Griffin-Lim", note), write))
-    for run in arguments.run:
-        for source, synthesis in _networks(arguments, run, held):
-            source = _renamed(source, plan)
-            write = functools.partial(
-                rows.write_synthesis, held=held, row=source.name, synthesis=synthesis
-            )
-            plan.append(_Row(source, write))
-    for folder in arguments.generated:
-        name = folder.resolve().name
-        source = Source(name, name, "Made elsewhere.", main=not arguments.run)
-        source = _renamed(source, plan)
-        write = functools.partial(rows.write_generated, row=source.name, folder=folder)
-        plan.append(_Row(source, write, own_timing=True))
-    return plan
 
 
 def _networks(
@@ -253,22 +220,12 @@ def _networks(
         yield Source(name, title, note, heard=not kind, main=not kind), VocoderSynthesis(module)
 
 
-def _renamed(source: Source, plan: Sequence[_Row]) -> Source:
-    """The source with a name that no row has yet."""
-    taken = {row.source.name for row in plan}
-    name, number = source.name, 1
-    while name in taken:
-        number += 1
-        name = f"{source.name}-{number}"
-    return dataclasses.replace(source, name=name)
-
-
 def _facts(arguments: argparse.Namespace, held: HeldOut) -> dict[str, str]:
     spec, clips = held.store.spec, held.clips
     return {
         "Data": f"{len(clips)} clips ({held.seconds / 60:.2f} min) of split {arguments.split},"
-        f" {len({clip.speaker for clip in clips})} speakers,"
-        f" {sum(not clip.text for clip in clips)} clips without transcript",
+        f" speakers: {len({clip.speaker for clip in clips})},"
+        f" without transcript: {sum(not clip.text for clip in clips)}",
         "Mel definition": f"{spec.num_mels} bands, {spec.fmin:g} to {spec.fmax:g} Hz, hop"
         f" {spec.hop_size} at {spec.sampling_rate} Hz, fingerprint {spec.fingerprint}",
         "Seed": str(arguments.seed),

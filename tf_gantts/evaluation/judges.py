@@ -87,6 +87,16 @@ def measure_signal(table: Table, own_timing: Sequence[str], jobs: int) -> None:
                 table.put(row, clips[number], numbers)
 
 
+def check_recogniser(name: str, model: str | None) -> None:
+    """Loads a recogniser, so that a wrong model is an error before any work and not after it.
+
+    Raises:
+        EvaluationError: If the model cannot be loaded.
+    """
+    if recognition.missing_packages(name) is None:
+        tasks.recogniser(name, model)
+
+
 def measure_error_rates(table: Table, name: str, model: str | None, jobs: int) -> None:
     """Lets a recogniser write down every clip and counts its errors.
 

@@ -246,6 +246,16 @@ class Results:
         names = ", ".join(column.name for column in self.columns)
         raise EvaluationError(f"column {name!r} is not in these results; they have {names}")
 
+    @property
+    def total(self) -> Timing:
+        """The cost of all stages for the audio of all rows."""
+        return Timing(
+            "everything",
+            len(self.rows) * sum(clip.seconds for clip in self.clips),
+            sum(timing.wall_seconds for timing in self.timings),
+            sum(timing.cpu_seconds for timing in self.timings),
+        )
+
     def measured_columns(self) -> tuple[Column, ...]:
         """The columns that have a number in at least one row."""
         return tuple(

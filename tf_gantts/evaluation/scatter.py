@@ -12,6 +12,7 @@ import numpy as np
 
 _COLUMNS = 4
 _INCHES = 2.6  # of a panel
+_LABEL = 0.3  # inches for the names of the systems
 _DPI = 100
 
 
@@ -50,10 +51,18 @@ def scatter_plots(
 
     columns = max(1, min(_COLUMNS, len(panels)))
     rows = max(1, math.ceil(len(panels) / columns))
-    figure = Figure(
-        figsize=(_INCHES * columns, _INCHES * rows + 0.4), dpi=_DPI, layout="constrained"
-    )
+    width, height = _INCHES * columns + _LABEL, _INCHES * rows + _LABEL
+    figure = Figure(figsize=(width, height), dpi=_DPI)
     FigureCanvasAgg(figure)
+    # Fixed margins: an automatic layout takes seconds.
+    figure.subplots_adjust(
+        left=(_LABEL + 0.35) / width,
+        right=1 - 0.1 / width,
+        bottom=(_LABEL + 0.25) / height,
+        top=1 - 0.3 / height,
+        wspace=0.28,
+        hspace=0.28,
+    )
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
@@ -67,8 +76,8 @@ def scatter_plots(
         axis.set_title(panel.title, fontsize=9)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.25)
-    figure.supxlabel(x_label, fontsize=10)
-    figure.supylabel(y_label, fontsize=10)
+    figure.supxlabel(x_label, fontsize=10, y=0.1 / height)
+    figure.supylabel(y_label, fontsize=10, x=0.1 / width)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "tf_gantts"}):
         metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}

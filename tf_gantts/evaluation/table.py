@@ -68,7 +68,7 @@ class Table:
         self.ratios: dict[str, dict[str, Estimate]] = {source.name: {} for source in sources}
         self.scales: list[Scale] = []
         self.recogniser: str | None = None
-        self._silent: set[tuple[str, int]] = set()
+        self._silent: dict[tuple[str, int], str] = {}
         self._numbers: dict[tuple[str, int], dict[str, float]] = {}
         self._estimates: dict[tuple[str, str], Estimate] = {}
 
@@ -99,10 +99,14 @@ class Table:
         """Notes what went wrong with a clip."""
         self.failures.setdefault((row, clip), message)
 
+    def mute(self, row: str, clip: int, reason: str) -> None:
+        """Notes that there is no waveform, which is why columns have no number."""
+        self._silent[row, clip] = reason
+
     def lack(self, row: str, clip: int, message: str) -> None:
-        """Notes that there is no waveform: no column has a number."""
+        """Notes that there is no waveform because something went wrong."""
         self.fail(row, clip, message)
-        self._silent.add((row, clip))
+        self.mute(row, clip, message)
 
     def set_estimate(self, row: str, column: str, estimate: Estimate) -> None:
         """Sets an estimate that is not the plain mean over clips."""
@@ -111,7 +115,8 @@ class Table:
     def number(self, row: str, clip: int, column: str) -> float:
         """A number, or a `Missing`."""
         found = self._numbers.get((row, clip), {}).get(column)
-        return Missing(self.failures.get((row, clip), "not measured")) if found is None else found
+        reason = self._silent.get((row, clip), "not measured")
+        return Missing(self.failures.get((row, clip), reason)) if found is None else found
 
     def results(self, facts: Mapping[str, str]) -> Results:
         """Everything, with means and intervals."""

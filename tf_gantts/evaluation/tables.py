@@ -145,17 +145,18 @@ def _some(names: Sequence[str]) -> str:
 def _cost_table(results: Results) -> str:
     if not results.timings:
         return ""
-    lines = [
-        [
-            timing.name,
-            f"{timing.audio_seconds / 60:.2f}",
-            f"{timing.wall_seconds:.1f}",
-            f"{timing.cpu_seconds:.1f}",
-            f"{timing.wall_per_hour:.0f}",
-            f"{timing.cpu_per_hour:.0f}",
-        ]
-        for timing in results.timings
-    ]
+    lines = []
+    for timing in (*results.timings, results.total):
+        per_hour = (timing.wall_per_hour, timing.cpu_per_hour)
+        lines.append(
+            [
+                timing.name,
+                f"{timing.audio_seconds / 60:.2f}",
+                f"{timing.wall_seconds:.1f}",
+                f"{timing.cpu_seconds:.1f}",
+                *(f"{seconds:.0f}" for seconds in per_hour),
+            ]
+        )
     head = ["Stage", "audio (min)", "wall (s)", "CPU (s)", "wall (s) per hour", "CPU (s) per hour"]
     return markdown_table(head, lines)
 

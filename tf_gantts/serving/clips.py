@@ -114,7 +114,7 @@ def features(
             spec.require_same(store.spec, owner, f"features {path}")
             stores.append(store)
             sources += _stored(store, path, split)
-    sources += [Source(path.stem, path, partial(_mel_file, path, spec)) for path in files]
+    sources += [Source(path.stem, path, partial(mel_file, path, spec)) for path in files]
     return _distinct(sources), stores
 
 
@@ -151,12 +151,18 @@ def _stored(store: FeatureStore, path: Path, split: str | None) -> list[Source]:
         raise FeatureStoreError(f"{path}: split {split} is empty (clips: {counts})")
 
     def read(index: int) -> Clip:
-        return Clip(store.read(index, "mel"), store.utterances[index].samples)
+        samples = store.utterances[index].samples
+        return Clip(store.read(index, "mel"), samples, recorded=not store.mel_source)
 
     return [Source(store.utterances[i].id, path, partial(read, i)) for i in indices]
 
 
-def _mel_file(path: Path, spec: MelSpec) -> Clip:
+def mel_file(path: Path, spec: MelSpec) -> Clip:
+    """Reads a `.npy` file with a raw log-mel (T, n_mels).
+
+    Raises:
+        FeatureStoreError: If it holds something else.
+    """
     try:
         mel = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

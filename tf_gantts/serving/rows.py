@@ -7,8 +7,11 @@ table and loses no other clip.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -17,13 +20,18 @@ from tf_gantts.audio.files import read_audio, write_wav
 from tf_gantts.audio.resample import resample
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.errors import AudioError, FeatureStoreError, GanTTSError
-from tf_gantts.evaluation import judges, tasks
-from tf_gantts.evaluation.results import NATURAL, Clip
+from tf_gantts.evaluation import judges, mel_pairs, tasks
+from tf_gantts.evaluation.missing import Missing
+from tf_gantts.evaluation.results import NATURAL, Clip, Source
 from tf_gantts.evaluation.table import Table
-from tf_gantts.serving.clips import RECORDINGS
-from tf_gantts.serving.synthesis import Synthesis
+from tf_gantts.serving.clips import RECORDINGS, mel_file
+
+if TYPE_CHECKING:
+    from tf_gantts.serving.synthesis import Synthesis  # needs TensorFlow
 
 _LOG = logging.getLogger(__name__)
+
+GRIFFIN_LIM = "griffin_lim"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +79,70 @@ def held_out(store: FeatureStore, split: str, count: int | None) -> HeldOut:
     return HeldOut(store, tuple(indices), clips)
 
 
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of the table and how its waveforms come about.
+
+    Attributes:
+        source: What it is.
+        write: Writes the waveforms.
+        folder: Where they were made elsewhere; they need not have the timing of the recordings.
+    """
+
+    source: Source
+    write: Callable[[Table], None]
+    folder: Path | None = None
+
+
+def plan(
+    held: HeldOut,
+    networks: Sequence[tuple[Source, Synthesis]],
+    generated: Sequence[Path],
+    griffin_lim_jobs: int,
+) -> list[Row]:
+    """The rows: the recordings, Griffin-Lim, the networks, what was made elsewhere.
+
+    Args:
+        held: The recordings.
+        networks: Networks to be evaluated.
+        generated: Folders of waveforms or mels.
+        griffin_lim_jobs: Number of processes for Griffin-Lim; 0 leaves it out.
+
+    Returns:
+        The rows, no two with the same name.
+    """
+    note = "The held-out recording itself: the best possible score."
+    write: Callable[[Table], None] = functools.partial(write_recordings, held=held)
+    rows = [Row(Source(NATURAL, "Recording", note), write)]
+    if griffin_lim_jobs:
+        note = "No network: the phase is estimated from the mel in 60 rounds."
+        source = Source(GRIFFIN_LIM, "Griffin-Lim", note)
+        write = functools.partial(
+            write_griffin_lim, held=held, row=source.name, jobs=griffin_lim_jobs
+        )
+        rows.append(Row(source, write))
+    for source, synthesis in networks:
+        source = _renamed(source, rows)
+        write = functools.partial(write_synthesis, held=held, row=source.name, synthesis=synthesis)
+        rows.append(Row(source, write))
+    for folder in generated:
+        name = folder.resolve().name
+        source = _renamed(Source(name, name, "Made elsewhere.", main=not networks), rows)
+        write = functools.partial(write_generated, row=source.name, folder=folder)
+        rows.append(Row(source, write, folder))
+    return rows
+
+
+def _renamed(source: Source, rows: Sequence[Row]) -> Source:
+    """The source with a name that no row has yet."""
+    taken = {row.source.name for row in rows}
+    name, number = source.name, 1
+    while name in taken:
+        number += 1
+        name = f"{source.name}-{number}"
+    return dataclasses.replace(source, name=name)
+
+
 def write_recordings(table: Table, held: HeldOut) -> None:
     """The recordings, with the level and the silence at the ends that the features have."""
     for clip, index in enumerate(held.indices):
@@ -107,38 +179,76 @@ def write_synthesis(table: Table, held: HeldOut, row: str, synthesis: Synthesis)
 def write_generated(table: Table, row: str, folder: Path) -> None:
     """Copies of waveforms that any program made: FOLDER/CLIP.wav (or .flac, .ogg).
 
-    Several channels are averaged and another rate is converted, with a notice.
+    Several channels are averaged and another rate is converted, with a notice. A folder of mels
+    only (FOLDER/CLIP.npy) has no waveforms.
 
     Raises:
-        AudioError: If there is none of any clip.
+        AudioError: If there is neither of any clip.
     """
-    found = [generated_file(folder, clip) for clip in table.clips]
-    if not any(found):
-        raise AudioError(
-            f"{folder}: no waveform is named as a clip, such as {table.clips[0].name}.wav"
-        )
+    found = [_waveform(folder, clip) for clip in table.clips]
+    only_mels = not any(found) and any(_mel(folder, clip).is_file() for clip in table.clips)
+    if not any(found) and not only_mels:
+        raise AudioError(f"{folder}: no file is named as a clip, such as {table.clips[0].name}.wav")
     rate = table.spec.sampling_rate
     converted: set[int] = set()
-    for clip, path in enumerate(found):
-        target = table.path(row, clip)
+    for clip, given in enumerate(found):
+        target = _prepared(table.path(row, clip))
         try:
-            if path is None:
+            if only_mels:
+                table.mute(row, clip, "there are mel-spectrograms only")
+                continue
+            if given is None:
                 raise AudioError(f"{folder / table.clips[clip].name}.wav: no such file")
-            audio, own_rate = read_audio(path)
+            audio, own_rate = read_audio(given)
             if own_rate != rate:
                 converted.add(own_rate)
                 audio = resample(audio, own_rate, rate)
-            write_wav(_prepared(target), np.clip(audio, -1.0, 1.0), rate)
+            write_wav(target, np.clip(audio, -1.0, 1.0), rate)
         except GanTTSError as error:
             table.lack(row, clip, str(error))
     for own_rate in sorted(converted):
         _LOG.warning("%s: waveforms of %d Hz were converted to %d Hz", folder, own_rate, rate)
 
 
-def generated_file(folder: Path, clip: Clip) -> Path | None:
-    """FOLDER/CLIP.wav or the like, if there is one."""
+def measure_mels(table: Table, held: HeldOut, rows: Sequence[Row]) -> None:
+    """Compares mels that were made elsewhere, FOLDER/CLIP.npy, with those of the recordings.
+
+    Args:
+        table: Gets the columns of `mel_pairs`, if there is such a file.
+        held: The recordings.
+        rows: The rows; only those of folders can have mels.
+    """
+    folders = {row.source.name: row.folder for row in rows if row.folder}
+    paths = {
+        (name, clip): path
+        for name, folder in folders.items()
+        for clip in range(len(table.clips))
+        if (path := _mel(folder, table.clips[clip])).is_file()
+    }
+    if not paths:
+        return
+    table.add(mel_pairs.COLUMNS)
+    for source in table.sources:
+        for clip in range(len(table.clips)):
+            reason = Missing("no mel-spectrogram is given")
+            numbers: dict[str, float] = dict.fromkeys(("mel_mse", "mel_mae"), reason)
+            try:
+                if (source.name, clip) in paths:
+                    mel = mel_file(paths[source.name, clip], table.spec).mel
+                    numbers = mel_pairs.score_mels(held.mel(clip), mel)
+            except GanTTSError as error:
+                table.fail(source.name, clip, str(error))
+                numbers = dict.fromkeys(numbers, Missing(str(error)))
+            table.put(source.name, clip, numbers)
+
+
+def _waveform(folder: Path, clip: Clip) -> Path | None:
     candidates = (folder / f"{clip.name}{suffix}" for suffix in RECORDINGS)
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _mel(folder: Path, clip: Clip) -> Path:
+    return folder / f"{clip.name}.npy"
 
 
 def _prepared(path: Path) -> Path:
