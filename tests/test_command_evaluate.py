@@ -2,7 +2,8 @@
 
 import csv
 import json
-import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -293,6 +294,26 @@ def test_foreign_audio_is_brought_to_the_recordings(store, recordings, generated
     assert np.isnan(row.values["stoi"][2])
 
 
+def test_mels_that_were_made_elsewhere_are_compared(store, recordings, tmp_path, capsys):
+    folder = tmp_path / "mels"
+    folder.mkdir()
+    mels = [frame_align(clip, SPEC)[1] for clip in recordings]
+    np.save(folder / "c0.npy", mels[0] + np.float32(0.5))
+    np.save(folder / "c1.npy", mels[1][:-1])
+    words = ("--generated", folder, "--features", store, "--out", tmp_path / "out", "--jobs", 1)
+    assert call(*words, *SILENT, "--no-griffin-lim") == command.EXIT_BAD_INPUT
+    assert "mels, c1: mel-spectrograms of shapes" in error(capsys)
+    results = read_results(tmp_path / "out")
+    row = results.row("mels")
+    assert row.values["mel_mse"][0] == pytest.approx(0.25)
+    assert row.values["mel_mae"][0] == pytest.approx(0.5)
+    assert "of the same shape" in row.values["mel_mae"][1].reason
+    assert row.values["mel_mae"][2].reason == "no mel-spectrogram is given"
+    assert row.values["stoi"][0].reason == "there are mel-spectrograms only"
+    assert results.natural.estimates["stoi"].count == 3
+    assert [one.clip for one in results.failures] == ["c1"]
+
+
 def test_wrong_requests_are_refused_in_one_line(run, store, out, generated, tmp_path, capsys):
     where = ("--features", store, "--out", tmp_path / "out", "--jobs", 1, *SILENT)
     empty = tmp_path / "empty"
@@ -328,4 +349,12 @@ def test_several_processes_find_the_same(store, generated, tmp_path):
         assert call(*words, "--out", tmp_path / str(jobs), "--jobs", jobs) == 0
     one, two = (read_results(tmp_path / jobs) for jobs in ("1", "2"))
     assert repr(one.rows) == repr(two.rows)
-    shutil.rmtree(tmp_path)
+
+
+def test_what_the_processes_need_does_not_import_tensorflow():
+    program = (
+        "import sys; import tf_gantts.evaluate, tf_gantts.evaluation.tasks, tf_gantts.serving.rows;"
+        "print(sorted({'tensorflow', 'keras', 'torch', 'transformers'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout.strip() == "[]", result.stderr

@@ -1,6 +1,5 @@
 """Work in several processes."""
 
-import functools
 import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +11,12 @@ from tf_gantts.processes import run_in_processes
 
 def describe(number):
     return number, os.getpid(), os.environ.get("OMP_NUM_THREADS"), "tensorflow" in sys.modules
+
+
+def die_of_two(number):
+    if number == 2:
+        os._exit(1)
+    return 10 * number
 
 
 def test_every_item_is_done_in_another_process_with_one_thread(monkeypatch):
@@ -32,4 +37,4 @@ def test_one_job_is_done_here():
 
 def test_a_process_that_dies_is_an_error():
     with pytest.raises(BrokenProcessPool):
-        list(run_in_processes(functools.partial(os._exit), [1], jobs=1, here=False))
+        list(run_in_processes(die_of_two, [2], jobs=1, here=False))
