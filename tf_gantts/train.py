@@ -163,6 +163,8 @@ def _open_store(hparams: Hparams, path: Path, features: str) -> FeatureStore:
 
     store = open_store(features, path)
     hparams.mel_spec.require_same(store.spec, f"hyper-parameters {path}", f"features {features}")
+    if store.mel_source:
+        _LOG.info("the mels of %s are model-made: %s", features, store.mel_source)
     return store
 
 

@@ -215,6 +215,8 @@ def _differences(
     wanted = json.loads(json.dumps(described))
     found = store.preprocessing
     differences = store.spec.differences(settings.spec)
+    if store.mel_source:
+        differences.append(f"mels made by {store.mel_source}")
     if found.get("corpus_digest") != wanted["corpus_digest"]:
         differences.append(
             f"corpus: {', '.join(found.get('corpus', []))} as it was != "

@@ -78,6 +78,8 @@ class FeatureStore:
         spec: Mel definition of the track `mel`.
         statistics: Mean and scale per mel band, of the training split.
         preprocessing: How the recordings were treated (gain, trimming, seed ...).
+        mel_source: What made the mels, when it was an acoustic model; empty: they are those of the
+            audio.
         utterances: All utterances; an utterance's position here is its index.
         splits: Indices of the utterances of each split, in ascending order.
         tracks: The features there are, by name.
@@ -88,7 +90,9 @@ class FeatureStore:
         self.spec = MelSpec.from_dict(index["mel_spec"])
         self.statistics = Statistics.from_dict(index["statistics"])
         self.preprocessing: dict[str, Any] = dict(index["preprocessing"])
+        self.mel_source: str = index.get("mel_source", "")
         self.utterances = tuple(StoredUtterance(**entry) for entry in index["utterances"])
+        _require_aligned(self.utterances, self.spec, path)
         self.splits: dict[str, list[int]] = {name: [] for name in SPLITS}
         for position, utterance in enumerate(self.utterances):
             self.splits[utterance.split].append(position)
@@ -268,6 +272,7 @@ def write_store(
     read: ReadRows,
     store_format: StoreFormat = "hdf5",
     progress: Callable[[], None] = lambda: None,
+    mel_source: str = "",
 ) -> None:
     """Writes a new store with the tracks `audio` (int16) and `mel` (float32).
 
@@ -283,11 +288,14 @@ def write_store(
         read: Gives `audio` (samples,) int16 and `mel` (frames, n_mels) float32 of an utterance.
         store_format: `hdf5` or `tfrecord`.
         progress: Called after each utterance.
+        mel_source: What made the mels, when it was an acoustic model.
 
     Raises:
         OSError: If the folder cannot be written or the disk is full; an older store is untouched.
-        FeatureStoreError: If the arrays do not have the announced shapes.
+        FeatureStoreError: If the arrays do not have the announced shapes, or an utterance's mel is
+            not as long as its audio.
     """
+    _require_aligned(utterances, spec, directory)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     tracks = [
@@ -295,7 +303,8 @@ def write_store(
         Track.create("mel", "float32", (spec.num_mels,), [u.frames for u in utterances]),
     ]
     described = [dataclasses.asdict(utterance) for utterance in utterances]
-    stem = f"features-{_digest(spec.to_dict(), dict(preprocessing), described)}"
+    made_by = [mel_source] if mel_source else []
+    stem = f"features-{_digest(spec.to_dict(), dict(preprocessing), described, *made_by)}"
     entry = _WRITERS[store_format](
         folder, stem, tracks, [utterance.id for utterance in utterances], read, progress
     )
@@ -307,10 +316,23 @@ def write_store(
         "mel_spec": spec.to_dict(),
         "statistics": statistics.to_dict(),
         "preprocessing": dict(preprocessing),
+        "mel_source": mel_source,
         "files": [entry],
         "utterances": described,
     }
     _replace_index(folder, index)
+
+
+def _require_aligned(
+    utterances: Sequence[StoredUtterance], spec: MelSpec, where: str | Path
+) -> None:
+    """Refuses mel and audio of different length, which a vocoder cannot be trained on."""
+    for utterance in utterances:
+        if utterance.frames * spec.hop_size != utterance.samples:
+            raise FeatureStoreError(
+                f"{where}: clip {utterance.id}: {utterance.frames} mel frames of {spec.hop_size}"
+                f" samples do not fit {utterance.samples} samples of audio"
+            )
 
 
 def add_tracks(

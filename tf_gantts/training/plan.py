@@ -80,6 +80,8 @@ def _print_features(hp: Hparams, hparams_path: Path, features: str, system: Syst
         steps_per_epoch = source.steps_per_epoch
         counts = ", ".join(f"{len(v)} {k}" for k, v in store.splits.items())
         print(f"feature store     {features}: {counts}; {steps_per_epoch} steps per epoch")
+        if store.mel_source:
+            print(f"mels              model-made: {store.mel_source}")
         store.close()
     except FeatureStoreError as error:
         missing = str(error)
