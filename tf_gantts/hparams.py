@@ -158,12 +158,15 @@ class VocoderGanHparams(Hparams):
     # Networks
     generator_type: str = "MelGANGenerator"
     generator_params: Params = {}
+    pqmf_params: Params = {}  # filterbank that joins the sub-bands of out_channels > 1
     discriminator_type: str = "MelGANMultiScaleDiscriminator"
     discriminator_params: Params = {}
 
     # Losses
     use_stft_loss: bool = True
     stft_loss_params: Params = {}
+    use_subband_stft_loss: bool = False  # then each of the two STFT losses counts half
+    subband_stft_loss_params: Params = {}
     lambda_aux: float = 1.0
     use_mel_loss: bool = False
     mel_loss_params: Params = {}
@@ -193,6 +196,7 @@ class VocoderGanHparams(Hparams):
 
     # Phases
     discriminator_train_start_steps: NonNegativeInt = 0
+    adversarial_batch_size: PositiveInt | None = None  # rows that the discriminator sees; null: all
 
 
 SYSTEMS: dict[str, type[Hparams]] = {"vocoder_gan": VocoderGanHparams}

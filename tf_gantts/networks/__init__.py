@@ -10,6 +10,7 @@ from tf_gantts.errors import HparamsError
 from tf_gantts.networks.hifigan import HiFiGANGenerator
 from tf_gantts.networks.melgan import MelGANGenerator
 from tf_gantts.networks.melgan_discriminator import MelGANMultiScaleDiscriminator
+from tf_gantts.networks.multi_band import MultiBandMelGANGenerator
 from tf_gantts.networks.multi_period_discriminator import HiFiGANMultiPeriodDiscriminator
 from tf_gantts.networks.multi_period_multi_resolution_discriminator import (
     MultiPeriodMultiResolutionDiscriminator,
@@ -35,7 +36,14 @@ NETWORKS: dict[str, type[Network]] = {
     "MultiPeriodMultiResolutionDiscriminator": MultiPeriodMultiResolutionDiscriminator,
 }
 
-__all__ = ["NETWORKS", "Network", "build", "count_parameters", "fold_weight_norm"]
+__all__ = [
+    "NETWORKS",
+    "MultiBandMelGANGenerator",
+    "Network",
+    "build",
+    "count_parameters",
+    "fold_weight_norm",
+]
 
 
 def build(name: str, params: Mapping[str, Any] | None = None, /, **kwargs: Any) -> Network:

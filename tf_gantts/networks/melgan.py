@@ -195,6 +195,15 @@ class MelGANGenerator(Network):
         x = self.output_conv(self.activation(x), training=training)
         return tf.tanh(x) if self.use_final_nonlinear_activation else x
 
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
+        """First and last mel frame on which the output samples first..last depend."""
+        first, last = self.output_conv.input_range(first, last)
+        for upsample, stacks in zip(self.upsamples[::-1], self.stacks[::-1], strict=True):
+            for stack in stacks[::-1]:
+                first, last = stack.dilated_conv.input_range(first, last)
+            first, last = upsample.input_range(first, last)
+        return self.input_conv.input_range(first, last)
+
     @property
     def upsample_factor(self) -> int:
         """Output samples (per sub-band) per mel frame."""
@@ -203,13 +212,7 @@ class MelGANGenerator(Network):
     @property
     def context_frames(self) -> tuple[int, int]:
         """Frames before and after a frame on which some sample of that frame depends."""
-        first, last = 0, self.upsample_factor - 1
-        first, last = self.output_conv.input_range(first, last)
-        for upsample, stacks in zip(self.upsamples[::-1], self.stacks[::-1], strict=True):
-            for stack in stacks[::-1]:
-                first, last = stack.dilated_conv.input_range(first, last)
-            first, last = upsample.input_range(first, last)
-        first, last = self.input_conv.input_range(first, last)
+        first, last = self.input_range(0, self.upsample_factor - 1)
         return -first, last
 
     @property

@@ -27,6 +27,11 @@ class Network(keras.Model):
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
+    def folded_config(self) -> dict[str, Any]:
+        """Constructor arguments of the same network without weight normalisation."""
+        config = self.get_config()
+        return config | ({"use_weight_norm": False} if "use_weight_norm" in config else {})
+
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Network:
         """Inverse of `get_config`."""

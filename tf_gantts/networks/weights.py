@@ -24,13 +24,9 @@ def fold_weight_norm(network: Network) -> Network:
         network: Any network.
 
     Returns:
-        A new network with equal output, of the same configuration but `use_weight_norm=False`
-        where it has that key.
+        A new network with equal output, built from `Network.folded_config`.
     """
-    config = network.get_config()
-    if "use_weight_norm" in config:
-        config["use_weight_norm"] = False
-    folded = type(network).from_config(config)
+    folded = type(network).from_config(network.folded_config())
     values = {variable.path: variable.numpy() for variable in network.variables}
     for variable in folded.variables:
         value = values.get(variable.path)

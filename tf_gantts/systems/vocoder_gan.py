@@ -65,9 +65,7 @@ class VocoderGAN(System):
         self.normalization = MelNormalization(
             *((statistics.mean, statistics.scale) if statistics else ())
         )
-        self.generator = networks.build(
-            hparams.generator_type, hparams.generator_params, name="generator", dtype=policy
-        )
+        self.generator = self._build_generator(policy)
         self._check_generator()
         self.average: ExponentialMovingAverage | None = None
         if inference:
@@ -80,6 +78,7 @@ class VocoderGAN(System):
         )
         self._log_mel = LogMel(mel_spec)
         self._stft_loss = MultiResolutionSTFTLoss(**hparams.stft_loss_params)
+        self._subband_stft_loss = MultiResolutionSTFTLoss(**hparams.subband_stft_loss_params)
         self._mel_loss = MelSpectrogramLoss(**self._mel_loss_params())
         self._feature_match_loss = FeatureMatchLoss(**hparams.feat_match_loss_params)
         self._generator_adv_loss = GeneratorAdversarialLoss(**hparams.generator_adv_loss_params)
@@ -87,9 +86,28 @@ class VocoderGAN(System):
             **hparams.discriminator_adv_loss_params
         )
 
+    def _build_generator(self, policy: str) -> networks.Network:
+        """The generator; MelGAN's with several output channels is followed by a filterbank."""
+        hp = self.hparams
+        params = hp.generator_params
+        if hp.generator_type == "MelGANGenerator" and params.get("out_channels", 1) > 1:
+            return networks.MultiBandMelGANGenerator(
+                params, hp.pqmf_params, name="generator", dtype=policy
+            )
+        return networks.build(hp.generator_type, params, name="generator", dtype=policy)
+
     def _check_generator(self) -> None:
         """Refuses a generator that does not fit the features."""
-        hop = self.generator.upsample_factor * self.generator.out_channels
+        if self.hparams.use_subband_stft_loss and not self._has_subbands:
+            raise HparamsError(
+                "use_subband_stft_loss: the generator makes no sub-bands; set it to false, or"
+                " generator_params.out_channels of a MelGANGenerator to their number"
+            )
+        if self.generator.out_channels != 1:
+            raise HparamsError(
+                f"generator_params: {self.generator.out_channels} waveforms come out, 1 is expected"
+            )
+        hop = self.generator.upsample_factor
         if hop != self.mel_spec.hop_size:
             raise HparamsError(
                 f"generator_params: {hop} samples per frame come out, hop_size is"
@@ -100,6 +118,10 @@ class VocoderGAN(System):
                 f"generator_params: in_channels {self.generator.in_channels} must equal num_mels"
                 f" {self.mel_spec.num_mels}"
             )
+
+    @property
+    def _has_subbands(self) -> bool:
+        return isinstance(self.generator, networks.MultiBandMelGANGenerator)
 
     def _mel_loss_params(self) -> dict[str, Any]:
         spec = self.mel_spec
@@ -202,20 +224,21 @@ class VocoderGAN(System):
         """
         hp = self.hparams
         mel, audio = self.normalization(batch["mel"]), batch["audio"]
+        judged = self._judged_rows(audio)  # of the batch, by the discriminator
 
         # D(real) is needed twice, for feature matching and for D's own loss: computed once.
         discriminator_tape = tf.GradientTape()
         real_maps = None
         if phase != GENERATOR:
             with discriminator_tape:
-                real_maps = self.discriminator(audio, training=True)
+                real_maps = self.discriminator(audio[:judged], training=True)
 
         # Generator
         with tf.GradientTape() as tape:
-            fake = tf.cast(self.generator(mel, training=True), tf.float32)
-            losses = self._auxiliary_losses(audio, fake)
+            fake, subbands = self._generate(mel)
+            losses = self._auxiliary_losses(audio, fake, subbands)
             if real_maps is not None:
-                fake_maps = self.discriminator(fake, training=True)
+                fake_maps = self.discriminator(fake[:judged], training=True)
                 losses |= self._adversarial_losses(real_maps, fake_maps, phase)
             loss = self._weighted_sum(losses)
         norm, finite = guarded_update(
@@ -233,7 +256,7 @@ class VocoderGAN(System):
 
         # Discriminator, on the updated generator's output
         if real_maps is not None:
-            fake = tf.stop_gradient(self.generator(mel, training=True))
+            fake = tf.stop_gradient(self.generator(mel[:judged], training=True))
             with discriminator_tape:
                 fake_maps = self.discriminator(fake, training=True)
                 loss = self._discriminator_loss(real_maps, fake_maps, phase)
@@ -273,14 +296,34 @@ class VocoderGAN(System):
             scalars |= self._accuracy(real_maps, fake_maps)
         return scalars
 
+    def _judged_rows(self, audio: tf.Tensor) -> int | None:
+        """How many of this replica's rows the discriminator sees; None for all."""
+        rows = self.hparams.adversarial_batch_size
+        if rows is None:
+            return None
+        return min(rows // tf.distribute.get_strategy().num_replicas_in_sync, audio.shape[0])
+
+    def _generate(self, mel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The waveform, and the sub-bands that it was joined from where the generator has them."""
+        if not self._has_subbands:
+            return tf.cast(self.generator(mel, training=True), tf.float32), None
+        subbands = self.generator.subbands(mel, training=True)
+        return self.generator.join(subbands), subbands
+
     # Losses
 
-    def _auxiliary_losses(self, audio: tf.Tensor, fake: tf.Tensor) -> Scalars:
+    def _auxiliary_losses(
+        self, audio: tf.Tensor, fake: tf.Tensor, subbands: tf.Tensor | None = None
+    ) -> Scalars:
         losses = {}
         if self.hparams.use_stft_loss:
             convergence, magnitude = self._stft_loss(fake[..., 0], audio[..., 0])
             losses["spectral_convergence_loss"] = convergence
             losses["log_stft_magnitude_loss"] = magnitude
+        if self.hparams.use_subband_stft_loss and subbands is not None:
+            convergence, magnitude = self._subband_stft_loss(subbands, self.generator.split(audio))
+            losses["subband_spectral_convergence_loss"] = convergence
+            losses["subband_log_stft_magnitude_loss"] = magnitude
         if self.hparams.use_mel_loss:
             losses["mel_spectrogram_loss"] = self._mel_loss(fake[..., 0], audio[..., 0])
         return losses
@@ -299,9 +342,12 @@ class VocoderGAN(System):
     def _weighted_sum(self, losses: Scalars) -> tf.Tensor:
         """The generator's loss: feature matching stands inside lambda_adv's bracket."""
         hp = self.hparams
+        stft = hp.lambda_aux * (0.5 if hp.use_subband_stft_loss else 1.0)
         weights = {
-            "spectral_convergence_loss": hp.lambda_aux,
-            "log_stft_magnitude_loss": hp.lambda_aux,
+            "spectral_convergence_loss": stft,
+            "log_stft_magnitude_loss": stft,
+            "subband_spectral_convergence_loss": stft,
+            "subband_log_stft_magnitude_loss": stft,
             "mel_spectrogram_loss": hp.lambda_mel,
             "adversarial_loss": hp.lambda_adv,
             "feature_matching_loss": hp.lambda_adv * hp.lambda_feat_match,
