@@ -260,7 +260,7 @@ def rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     """What to measure, in the order of the table."""
     threads = options.threads
     plan: list[dict[str, Any]] = []
-    for precision in ("float32", "bfloat16"):
+    for precision in options.precisions:
         for count in sorted({1, threads}):
             plan.append({"case": "generator", "precision": precision, "threads": count})
         for phase in options.phases:
@@ -314,7 +314,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write all results to this file")
     parser.add_argument("--torch", type=Path, metavar="PYTHON", help="interpreter with PyTorch")
     parser.add_argument("--rounds", type=int, default=2, help="measurements beside PyTorch's")
-    parser.add_argument("--phases", nargs="+", default=["generator", "adversarial"])
+    parser.add_argument(
+        "--phases", nargs="+", default=["generator", "adversarial"], help="training steps"
+    )
+    parser.add_argument(
+        "--precisions", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16"]
+    )
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
     parser.add_argument("--phase", default="generator", help=argparse.SUPPRESS)
@@ -359,9 +364,8 @@ def _run(row: dict[str, Any], options: argparse.Namespace, folder: Path) -> dict
         # The phase that does the work that ours does
         phase = {"phase": "lean"} if row.get("phase") == "adversarial" else {}
         script = str(ROOT / "tools" / "benchmark_torch.py")
-        words = [f"--hparams={options.hparams}", f"--runs={options.runs}"]
-        words.append(f"--row={json.dumps(row | phase)}")
-        commands["torch"] = [str(options.torch), script, *words]
+        same = words[len(row) :]
+        commands["torch"] = [str(options.torch), script, *same, f"--row={json.dumps(row | phase)}"]
     results = _alternately(commands, options.rounds if len(commands) > 1 else 1)
     result, text = results["ours"], describe(row, results["ours"])
     if "torch" in results:

@@ -188,6 +188,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark; returns its exit status."""
     parser = benchmark.command.argument_parser("tools/benchmark_torch.py", __doc__.splitlines()[0])
     parser.add_argument("--hparams", type=Path, default=benchmark.ROOT / "hparams" / "melgan.yaml")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each row")
     parser.add_argument("--only", choices=["generator", "train"], help="kind of rows to measure")
@@ -195,6 +196,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--row", type=json.loads, help=argparse.SUPPRESS)  # of tools/benchmark.py
     options = parser.parse_args(argv)
     hparams = yaml.safe_load(options.hparams.read_text()) | {"name": options.hparams.stem}
+    for key, _, value in (item.partition("=") for item in options.set):
+        hparams[key] = yaml.safe_load(value)
     if options.row:
         print(json.dumps(measure_row(hparams, options.row, options.runs)))
         return 0
