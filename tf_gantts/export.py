@@ -1,4 +1,4 @@
-"""A run to a SavedModel: `python -m tf_gantts.export --run RUN --out exports/melgan/1`."""
+"""A run to a SavedModel, or to weights under a reference's names: `python -m tf_gantts.export`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tf_gantts import __version__, command
+from tf_gantts.errors import ExportError
+from tf_gantts.import_checkpoint import GENERATORS
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,11 +23,26 @@ def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     p = command.argument_parser(
         "python -m tf_gantts.export",
-        "Export a trained system as a SavedModel that needs nothing but TensorFlow.",
+        "Export a trained system as a SavedModel that needs nothing but TensorFlow, or its weights"
+        " as .safetensors under the names of the PyTorch implementation it is like.",
     )
     p.add_argument("--run", required=True, type=Path, help="run directory")
     p.add_argument(
-        "--out", required=True, type=Path, help="folder of the SavedModel, such as exports/melgan/1"
+        "--out",
+        required=True,
+        type=Path,
+        help="folder of the SavedModel, such as exports/melgan/1, or .safetensors file",
+    )
+    p.add_argument(
+        "--format",
+        choices=["saved_model", "safetensors"],
+        default="saved_model",
+        help="what to write",
+    )
+    p.add_argument(
+        "--source",
+        choices=GENERATORS,
+        help="whose names safetensors have; default: those of the generator's own reference",
     )
     p.add_argument(
         "--checkpoint",
@@ -36,16 +53,42 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--licence", default=_NOT_STATED, help="licence of the weights, kept in the metadata"
     )
-    p.add_argument("--force", action="store_true", help="replace an older SavedModel")
+    p.add_argument("--force", action="store_true", help="replace an older export")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    arguments = parser().parse_args(argv)
+    p = parser()
+    arguments = p.parse_args(argv)
+    if arguments.source and arguments.format != "safetensors":
+        p.error("--source goes with --format safetensors")
     command.load_tensorflow()
+    if arguments.format == "safetensors":
+        export_weights(arguments)
+        return 0
     export(arguments.run, arguments.out, arguments.checkpoint, arguments.licence, arguments.force)
     return 0
+
+
+def export_weights(arguments: argparse.Namespace) -> None:
+    """Writes weights under a reference's names and prints what was written.
+
+    Raises:
+        CheckpointError: If there is no such run or checkpoint.
+        ExportError: If a file is in the way.
+        PortingError: If no reference has such a generator.
+    """
+    from tf_gantts.systems.reference_weights import WeightFiles, export_weights
+    from tf_gantts.training.checkpoint import open_checkpoint
+
+    files = WeightFiles.beside(arguments.out)
+    for path in (files.generator, files.discriminator, files.statistics):
+        if path.exists() and not arguments.force:
+            raise ExportError(f"{path}: exists already; replace it with --force")
+    checkpoint = open_checkpoint(arguments.run, arguments.checkpoint)
+    for line in export_weights(checkpoint, files, arguments.source, arguments.licence):
+        print(line)
 
 
 def export(

@@ -137,7 +137,7 @@ def import_checkpoint(request: Request) -> str:
     statistics = _statistics(request, hparams, state_dict)
     system = build_system(hparams, spec, statistics, inference=True)
     generator: Network = system.generator  # type: ignore[attr-defined]
-    porting.load_state_dict(generator, state_dict, request.source)
+    porting.load_state_dict(porting.core_of(generator), state_dict, request.source)
     ignored = sum(source.ignores(key) for key in state_dict)
     lines = [
         f"{request.run}: {request.source}, {_counted(generator)}",

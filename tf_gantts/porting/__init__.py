@@ -8,7 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf_gantts import networks
 from tf_gantts.errors import HparamsError, PortingError
+from tf_gantts.networks.architecture import differences
 from tf_gantts.porting import hifigan, parallel_wavegan, vocos
 from tf_gantts.porting.checkpoints import holds, read_checkpoint, state_dict_at
 from tf_gantts.porting.parallel_wavegan import statistics_of
@@ -17,14 +19,18 @@ from tf_gantts.porting.transfer import from_network, into_network
 
 __all__ = [
     "SOURCES",
+    "PortingError",
+    "core_of",
     "find_discriminators",
     "find_state_dict",
     "from_state_dict",
     "load_state_dict",
     "part_of",
     "read_checkpoint",
+    "source_of",
     "statistics_of",
     "to_state_dict",
+    "unconfigurable",
 ]
 
 SOURCES: dict[str, Source] = {**parallel_wavegan.SOURCES, **hifigan.SOURCES, **vocos.SOURCES}
@@ -146,3 +152,48 @@ def part_of(network: keras.Model, source: str, discriminator: str) -> keras.Mode
             f" {wanted}"
         )
     return part
+
+
+def source_of(generator: networks.Network) -> str:
+    """The source whose code has a generator like this.
+
+    Raises:
+        PortingError: If there is none.
+    """
+    config = generator.get_config()
+    fitting = [
+        name
+        for name, source in SOURCES.items()
+        if source.network == type(generator).__name__
+        and all(config[key] == value for key, value in source.fixed.items())
+    ]
+    if not fitting:
+        raise PortingError(f"no reference has a {type(generator).__name__}")
+    return max(fitting, key=lambda name: len(SOURCES[name].fixed))
+
+
+def unconfigurable(generator: networks.Network, source: str) -> list[str]:
+    """In what a generator differs from all that the reference's code can build.
+
+    Args:
+        generator: A generator of the source's kind.
+        source: Key of `SOURCES`.
+
+    Returns:
+        Items `argument: ours != theirs`; with any, the reference computes other numbers from the
+        same weights.
+    """
+    entry = source_named(SOURCES, source)
+    if entry.configurable is None:
+        return []
+    config = generator.get_config()
+    own = {key: config[key] for key in entry.configurable}
+    nearest = networks.build(entry.network, entry.fixed | own)
+    unequal = differences(generator, nearest)
+    return [item for item in unequal if not item.startswith("use_weight_norm:")]
+
+
+def core_of(generator: networks.Network) -> networks.Network:
+    """The part of a generator whose weights a reference keeps: a filterbank has none."""
+    core = getattr(generator, "melgan", None)
+    return generator if core is None else core

@@ -96,6 +96,7 @@ SOURCES = {
         pairs=_generator_pairs(""),
         entry=("generator",),
         arguments=_hifigan_arguments,
+        configurable=(*(_GENERATOR | _HIFIGAN).values(), "use_additional_convs"),
         discriminators=_DISCRIMINATORS,
     ),
     "hifigan_mpd": Source(
@@ -114,6 +115,7 @@ SOURCES = {
         network="HiFiGANGenerator",
         pairs=_generator_pairs(".conv"),
         arguments=_speechbrain_arguments,
+        configurable=(*(_GENERATOR | _SPEECHBRAIN).values(), "use_additional_convs"),
         discriminators=_DISCRIMINATORS,
     ),
 }

@@ -31,6 +31,8 @@ class Source:
         entry: Where public files keep the state dict, outermost key first.
         arguments: Turns the configuration, in the reference's key names, into our constructor's
             arguments.
+        configurable: Our constructor's arguments that the reference's configuration sets; None for
+            all. The others are fixed in the reference's code.
         ignored: Patterns of keys that hold no trained weight and may be present or not.
         discriminators: For a generator: the sources of its discriminators, and which part of the
             recipe's discriminator each one is (an attribute; empty: all of it).
@@ -42,9 +44,16 @@ class Source:
     pairs: Callable[[Any], Pairs]
     entry: tuple[str, ...] = ()
     arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = params_of
+    configurable: tuple[str, ...] | None = None
     ignored: tuple[str, ...] = ()
     discriminators: Mapping[str, str] = dataclasses.field(default_factory=dict)
     check_features: Callable[[Mapping[str, Any], MelSpec], None] | None = None
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """Our arguments that the reference's code fixes, where they are not our defaults."""
+        given = self.arguments({})
+        return {key: given[key] for key in given if key not in (self.configurable or given)}
 
     def build(self, config: Mapping[str, Any]) -> keras.Model:
         """Builds the network that a configuration describes."""

@@ -81,6 +81,7 @@ SOURCES = {
         pairs=_generator_pairs,
         entry=("state_dict",),
         arguments=_arguments,
+        configurable=(*_BACKBONE.values(), *_HEAD.values()),
         # The mel definition's window and filterbank; what only training needs.
         ignored=(r"feature_extractor\..*", r"(multiperioddisc|multiresddisc|melspec_loss)\..*"),
         check_features=_check_filterbank,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from tf_gantts import networks
 from tf_gantts.errors import CheckpointError, GanTTSError
 from tf_gantts.networks import Network
+from tf_gantts.networks.architecture import differences
 from tf_gantts.systems.vocoder_gan import VocoderGAN
 from tf_gantts.training.checkpoint import Checkpoint, restore
 from tf_gantts.training.system import System
 
 _LOG = logging.getLogger(__name__)
 
-_NOT_ARCHITECTURE = ("name", "dtype")
 _DISCRIMINATOR = "discriminator"
 
 
@@ -45,11 +44,11 @@ def initialize(system: System, checkpoint: Checkpoint) -> str:
         )
     here, there = "hyper-parameters", f"run {run}"
     system.mel_spec.require_same(checkpoint.meta.mel_spec, here, there)
-    generator = _stored_generator(checkpoint)
-    differences = _differences(system.generator, generator)
-    if differences:
+    generator = stored_generator(checkpoint)
+    unequal = differences(system.generator, generator)
+    if unequal:
         raise CheckpointError(
-            f"{there} has another generator than the hyper-parameters ({'; '.join(differences)});"
+            f"{there} has another generator than the hyper-parameters ({'; '.join(unequal)});"
             f" begin with the same generator_type and generator_params as {run}/hparams.yaml"
         )
     _copy(generator, system.generator)
@@ -65,6 +64,18 @@ def initialize(system: System, checkpoint: Checkpoint) -> str:
         origin += f", from {checkpoint.meta.origin}"
     _LOG.info("starting from the %s", origin)
     return origin
+
+
+def stored_generator(checkpoint: Checkpoint) -> Network:
+    """The generator of a vocoder's checkpoint, with its averaged weights where it has such.
+
+    Raises:
+        CheckpointError: If the checkpoint is damaged.
+    """
+    meta = checkpoint.meta
+    other = VocoderGAN(checkpoint.hparams, meta.mel_spec, meta.statistics, inference=True)  # type: ignore[arg-type]
+    other.restore_networks(checkpoint)
+    return other.generator
 
 
 def stored_discriminator(checkpoint: Checkpoint) -> Network:
@@ -84,22 +95,14 @@ def stored_discriminator(checkpoint: Checkpoint) -> Network:
     return network
 
 
-def _stored_generator(checkpoint: Checkpoint) -> Network:
-    meta = checkpoint.meta
-    other = VocoderGAN(checkpoint.hparams, meta.mel_spec, meta.statistics, inference=True)  # type: ignore[arg-type]
-    other.restore_networks(checkpoint)
-    return other.generator
-
-
 def _initialize_discriminator(network: Network, checkpoint: Checkpoint) -> str:
     """Takes the stored discriminator; returns why not, if not."""
     try:
         stored = stored_discriminator(checkpoint)
     except GanTTSError as error:
         return str(error)
-    differences = _differences(network, stored)
-    if differences:
-        return f"its discriminator is another one ({'; '.join(differences)})"
+    if unequal := differences(network, stored):
+        return f"its discriminator is another one ({'; '.join(unequal)})"
     _copy(stored, network)
     return ""
 
@@ -107,31 +110,3 @@ def _initialize_discriminator(network: Network, checkpoint: Checkpoint) -> str:
 def _copy(source: Network, target: Network) -> None:
     for theirs, ours in zip(source.variables, target.variables, strict=True):
         ours.assign(theirs)
-
-
-def _differences(ours: Network, theirs: Network) -> list[str]:
-    """What differs between two architectures, as `name: ours != theirs`."""
-    if type(ours) is not type(theirs):
-        return [f"{type(ours).__name__} != {type(theirs).__name__}"]
-    here, there = ours.get_config(), theirs.get_config()
-    for key in _NOT_ARCHITECTURE:
-        del here[key], there[key]
-    return list(_unequal("", here, there))
-
-
-def _unequal(name: str, ours: Any, theirs: Any) -> list[str]:
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        keys = sorted(set(ours) | set(theirs))
-        return [
-            difference
-            for key in keys
-            for difference in _unequal(
-                f"{name}.{key}" if name else key, ours.get(key), theirs.get(key)
-            )
-        ]
-    return [] if _plain(ours) == _plain(theirs) else [f"{name}: {ours!r} != {theirs!r}"]
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, all the way down: YAML knows no tuples."""
-    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value

@@ -147,7 +147,7 @@ def save_checkpoint(
             for group, variables in state.items()
             for number, variable in enumerate(variables)
         }
-        _save_arrays(arrays, temporary / "state.safetensors")
+        save_arrays(arrays, temporary / "state.safetensors")
         (temporary / "meta.json").write_text(json.dumps(meta.to_json(), indent=1))
         (temporary / "hparams.yaml").write_text(dump_hparams(hparams))
         for path in [*temporary.iterdir(), temporary]:
@@ -286,9 +286,16 @@ def restore(state: State, checkpoint: Checkpoint, groups: Sequence[str] | None =
         variable.assign(arrays[name])
 
 
-def _save_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:
+def save_arrays(
+    arrays: dict[str, np.ndarray], path: Path, metadata: dict[str, str] | None = None
+) -> None:
+    """Writes contiguous arrays as .safetensors.
+
+    Raises:
+        OSError: If the disk is full or the folder cannot be written.
+    """
     try:
-        safetensors.numpy.save_file(arrays, path)
+        safetensors.numpy.save_file(arrays, path, metadata)
     except safetensors.SafetensorError as error:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
