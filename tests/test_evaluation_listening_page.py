@@ -85,7 +85,8 @@ def test_a_whole_test_is_answered_and_read_back(stimuli, browser, tmp_path):
         assert browser.evaluate("current.next.disabled && current.trial.id") == name
         for sound, grade in grades.items():
             browser.evaluate(
-                f"{{ const at = current.sounds.indexOf('{sound}'), s = main.querySelectorAll('input')[at];"
+                f"{{ const at = current.sounds.indexOf('{sound}');"
+                "const s = main.querySelectorAll('input')[at];"
                 f"s.value = {grade}; s.dispatchEvent(new Event('input')); }}"
             )
         browser.press("Enter")
