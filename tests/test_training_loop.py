@@ -40,6 +40,7 @@ RECIPE = {
     "eval_interval_steps": 6,
     "eval_max_frames": 64,
     "num_save_intermediate_results": 1,
+    "eval_metrics": ["stoi"],
 }
 
 
@@ -102,7 +103,8 @@ def test_a_run_leaves_what_it_promises(unbroken):
     }
     scalars = read_scalars(unbroken / "scalars.csv")
     names = {name for _, name, _ in scalars}
-    assert {"train/discriminator_loss", "train/input_wait_share", "eval/mel_loss"} <= names
+    expected = {"train/discriminator_loss", "train/input_wait_share", "train/cpu_seconds_per_step"}
+    assert expected | {"eval/mel_loss", "eval/stoi"} <= names
     phases = [value for _, name, value in scalars if name == "train/phase"]
     assert phases == [0, 0, 1, 1, 1, 1]
     assert list((unbroken / "tensorboard").glob("events.*"))

@@ -106,7 +106,9 @@ class Hparams(_Section):
     eval_max_frames: PositiveInt = 256  # held-out clips are evaluated in segments of this length
     num_save_intermediate_results: NonNegativeInt = 4
     keep_last_checkpoints: PositiveInt = 3
-    best_metric: str = "eval/mel_loss"  # lower is better
+    best_metric: str = "eval/mel_loss"  # of the best checkpoint: a scalar of the evaluation
+    eval_metrics: list[str] = []  # such as [pesq, stoi, mcd], also measured at every evaluation
+    eval_metric_clips: PositiveInt = 4  # on that many held-out clips
     logger: list[Literal["tensorboard", "csv", "wandb"]] = ["tensorboard", "csv"]
 
     @pydantic.field_validator("format", mode="before")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.errors import HparamsError
 from tf_gantts.evaluation import duration, f0, log_mel, mcd, periodicity, pesq, stft, stoi
 from tf_gantts.evaluation.bootstrap import Estimate, bootstrap_mean
 from tf_gantts.evaluation.metric import Column, Metric
@@ -19,6 +20,33 @@ METRICS: tuple[Metric, ...] = (log_mel, stft, mcd, f0, periodicity, pesq, stoi, 
 def columns() -> list[Column]:
     """The columns of all metrics."""
     return [column for metric in METRICS for column in metric.COLUMNS]
+
+
+def metric_names() -> list[str]:
+    """The names of all metrics: those of their modules."""
+    return [_name(metric) for metric in METRICS]
+
+
+def metrics_named(names: Sequence[str]) -> list[Metric]:
+    """The metrics of these names, such as `pesq`, `stoi` or `mcd`.
+
+    Raises:
+        HparamsError: If there is none of such a name.
+    """
+    table = dict(zip(metric_names(), METRICS, strict=True))
+    unknown = [name for name in names if name not in table]
+    if unknown:
+        raise HparamsError(f"metric {unknown[0]!r} is unknown; there are {', '.join(table)}")
+    return [table[name] for name in names]
+
+
+def _name(metric: Metric) -> str:
+    return metric.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
+
+
+def higher_is_better(column: str) -> bool:
+    """Whether more of a column of that name is better; False where there is none."""
+    return any(c.higher_is_better for c in columns() if c.name == column)
 
 
 def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str, float]:

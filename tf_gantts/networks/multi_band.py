@@ -69,7 +69,7 @@ class MultiBandMelGANGenerator(Network):
         return self.join(self.subbands(mel, training))
 
     def subbands(self, mel: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Maps a normalised mel (B, T, in_channels) to n sub-bands (B, T * upsample_factor / n, n)."""
+        """Maps a normalised mel (B, T, in_channels) to n sub-bands (B, N, n), N * n samples."""
         return self.melgan(mel, training=training)
 
     def join(self, subbands: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from tf_gantts.data.segments import SegmentSource
+from tf_gantts.evaluation.scores import higher_is_better
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Meta
 from tf_gantts.training.evaluation import HeldOut
@@ -30,15 +31,17 @@ _REHEARSAL_STEPS = 2  # the first one traces and warms up, the second one is tim
 
 @dataclasses.dataclass
 class StepTimer:
-    """Wall seconds spent in steps and in waiting for their input."""
+    """Wall seconds spent in steps and in waiting for their input, CPU seconds of the process."""
 
     steps: int = 0
     seconds: float = 0.0
     waiting: float = 0.0
+    cpu_seconds: float = 0.0
 
-    def add(self, seconds: float, waiting: float) -> None:
+    def add(self, seconds: float, waiting: float, cpu_seconds: float) -> None:
         """Counts one step."""
         self.steps += 1
+        self.cpu_seconds += cpu_seconds
         self.seconds += seconds
         self.waiting += waiting
 
@@ -46,9 +49,10 @@ class StepTimer:
 class Trainer:
     """Trains a system until `train_max_steps` or a signal.
 
-    The best checkpoint is the one with the lowest `best_metric` among those of the phases after the
-    warm-up (the system's first phase), as soon as there is one: adversarial training raises a
-    spectral distance at first, and a run that is exported should be one that has been through it.
+    The best checkpoint is the one with the lowest `best_metric` (the highest, for a metric of which
+    more is better) among those of the phases after the warm-up (the system's first phase), as soon
+    as there is one: adversarial training raises a spectral distance at first, and a run that is
+    exported should be one that has been through it.
 
     Args:
         system: The system, built and prepared under the strategy.
@@ -188,7 +192,7 @@ class Trainer:
         hp = self.hparams
         record = checkpoints.best(self._run)
         if record and record["metric"] == hp.best_metric and record["step"] <= self.step:
-            self._best = (not record["warm_up"], -record["value"])
+            self._best = (not record["warm_up"], self._sign() * record["value"])
         if self._origin and self._saved_step is None:
             self._evaluate(self._phase(self.step))
         batches = self.batches(self.step)
@@ -197,14 +201,15 @@ class Trainer:
         with tqdm(total=last, initial=self.step, unit="step", dynamic_ncols=True) as bar:
             while self.step < last and self._stop_signal is None:
                 phase = self._phase(self.step)
-                start = time.perf_counter()
+                start, cpu = time.perf_counter(), time.process_time()
                 batch = next(batches)
                 arrived = time.perf_counter()
                 interval.append(self.step_function(phase)(batch))
                 if self._phase(self.step + 1) != phase and self.step + 1 < last:
                     _LOG.info("step %d: phase %s begins", self.step + 1, self._phase(self.step + 1))
                 self.step += 1
-                self._measure(phase, time.perf_counter() - start, arrived - start)
+                seconds = time.perf_counter() - start
+                self._measure(phase, seconds, arrived - start, time.process_time() - cpu)
                 bar.set_postfix_str(
                     f"{phase}, left {format_seconds(self.seconds_left())}", refresh=False
                 )
@@ -217,8 +222,8 @@ class Trainer:
                 if self.step % hp.save_interval_steps == 0 and self._saved_step != self.step:
                     self._save()
 
-    def _measure(self, phase: str, seconds: float, waiting: float) -> None:
-        self.timer.add(seconds, waiting)
+    def _measure(self, phase: str, seconds: float, waiting: float, cpu_seconds: float) -> None:
+        self.timer.add(seconds, waiting, cpu_seconds)
         old = self._step_seconds.get(phase, seconds)
         self._step_seconds[phase] = 0.98 * old + 0.02 * seconds
 
@@ -235,6 +240,7 @@ class Trainer:
         values |= {f"train/{n}": float(v) for n, v in self.system.learning_rates().items()}
         values["train/steps_per_second"] = self.timer.steps / max(self.timer.seconds, 1e-9)
         values["train/input_wait_share"] = self.timer.waiting / max(self.timer.seconds, 1e-9)
+        values["train/cpu_seconds_per_step"] = self.timer.cpu_seconds / max(self.timer.steps, 1)
         values["train/skipped_steps"] = float(skipped)
         values["train/phase"] = float(self.system.PHASES.index(phase))
         self.timer = StepTimer()
@@ -258,7 +264,8 @@ class Trainer:
             _LOG.warning("best_metric %r is not among %s", metric, sorted(self._metrics))
         elif np.isfinite(value):
             warm_up = phase == self.system.PHASES[0]
-            rank = (not warm_up, -value)  # compared in this order, the largest is the best
+            # Compared in this order; the largest is the best.
+            rank = (not warm_up, self._sign() * value)
             if self._best is None or rank > self._best:
                 self._best = rank
                 if self._chief:
@@ -267,6 +274,10 @@ class Trainer:
         _LOG.info(
             "step %d: %s", self.step, ", ".join(f"{k} {v:.4f}" for k, v in self._metrics.items())
         )
+
+    def _sign(self) -> float:
+        """1 where more of the best metric is better, otherwise -1."""
+        return 1.0 if higher_is_better(self.hparams.best_metric.removeprefix("eval/")) else -1.0
 
     # Checkpoints and signals
 

@@ -239,9 +239,10 @@ def build_schedule(
 
 
 def clip_scale(norm: tf.Tensor, maximum: float) -> tf.Tensor:
-    """Factor that brings gradients of global norm `norm` to at most `maximum` (0 or less: no clipping).
+    """Factor that brings gradients of global norm `norm` to at most `maximum`.
 
-    As torch.nn.utils.clip_grad_norm_, whose numbers the recipes were tuned with.
+    A maximum of 0 or less: no clipping. As torch.nn.utils.clip_grad_norm_, whose numbers the
+    recipes were tuned with.
     """
     if maximum <= 0:
         return tf.ones_like(norm)
