@@ -14,7 +14,7 @@ from tiny_run import RECIPE, STATISTICS, make_run
 from tf_gantts import command, train
 from tf_gantts.errors import CheckpointError, MelSpecMismatchError
 from tf_gantts.evaluation.curves import read_curves
-from tf_gantts.hparams import parse_hparams
+from tf_gantts.hparams import load_hparams, parse_hparams
 from tf_gantts.systems import build_system, initialize, load_system
 from tf_gantts.training.checkpoint import (
     IMPORTED,
@@ -178,3 +178,20 @@ def test_an_imported_run_cannot_be_resumed_but_begun_from(small_store, tmp_path,
     start = ("--init-from", tmp_path / "none", "--dry-run")
     assert command.run(train.main, words_of(recipe, small_store, tmp_path / "new", *start)) == 2
     assert "no such run" in capsys.readouterr().err
+
+
+def test_the_fine_tuning_recipe_is_that_of_v1_at_a_lower_rate():
+    folder = Path(__file__).resolve().parent.parent / "hparams"
+    first, tuned = (
+        load_hparams(folder / f"hifigan_{name}.yaml").model_dump() for name in ("v1", "finetune")
+    )
+    assert {key for key in first if first[key] != tuned[key]} == {
+        "generator_optimizer_params",
+        "discriminator_optimizer_params",
+        "train_max_steps",
+        "save_interval_steps",
+    }
+    # An epoch is 809 steps; the reference's checkpoint has 2,500,000.
+    rate = first["generator_optimizer_params"]["lr"] * 0.999 ** (2_500_000 / 809)
+    assert tuned["generator_optimizer_params"]["lr"] == pytest.approx(rate, rel=0.11)
+    assert tuned["discriminator_optimizer_params"] == tuned["generator_optimizer_params"]
