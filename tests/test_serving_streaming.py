@@ -39,6 +39,14 @@ VOCOS = {
 CASES = {
     "melgan": ("MelGANGenerator", MELGAN),
     "melgan causal": ("MelGANGenerator", MELGAN | CAUSAL),
+    "multi-band melgan": (
+        "MultiBandMelGANGenerator",
+        {"generator_params": MELGAN | {"out_channels": 4, "upsample_scales": [4]}},
+    ),
+    "multi-band melgan causal": (
+        "MultiBandMelGANGenerator",
+        {"generator_params": MELGAN | {"out_channels": 4, "upsample_scales": [4]} | CAUSAL},
+    ),
     "hifigan": ("HiFiGANGenerator", HIFIGAN),
     "hifigan v3": ("HiFiGANGenerator", HIFIGAN | {"use_additional_convs": False}),
     "hifigan reflecting": ("HiFiGANGenerator", HIFIGAN | {"pad": "ReflectionPad1d"}),
@@ -63,7 +71,7 @@ def loud(network):
 def make_module(case):
     keras.utils.set_random_seed(0)
     name, params = CASES[case]
-    network = networks.fold_weight_norm(loud(networks.build(name, params)))
+    network = networks.fold_weight_norm(loud(getattr(networks, name)(**params)))
     return VocoderModule(network, tf.identity, SPEC)
 
 
@@ -218,6 +226,15 @@ def test_an_exported_model_streams_where_this_package_is_not(tmp_path):
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     audio = np.load(tmp_path / "audio.npy")
+    np.testing.assert_allclose(audio, whole(module, mel), rtol=0, atol=1e-5)
+    # Servers restore variables and feed tensors by name, as a session does.
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "vocos" / "1"))
+        served = graph.signature_def["stream"]
+        inputs = {"mel": mel[None, 9:], "context": mel[None, :9], "final": True}
+        feed = {served.inputs[name].name: value for name, value in inputs.items()}
+        audio = session.run(served.outputs["audio"].name, feed)[0]
+    assert module.context_frames[1] >= 9  # so none of the context has been heard yet
     np.testing.assert_allclose(audio, whole(module, mel), rtol=0, atol=1e-5)
     signature = saved_model.read_metadata(tmp_path / "vocos" / "1")["signatures"]["stream"]
     assert list(signature["inputs"]) == ["mel", "context", "final"]

@@ -69,11 +69,11 @@ def generator_case(options: argparse.Namespace) -> dict[str, Any]:
     import tensorflow as tf
 
     from tf_gantts import networks
+    from tf_gantts.systems import build_system
 
-    hparams = _hparams(options)
-    policy = "float32" if options.precision == "float32" else f"mixed_{options.precision}"
-    generator = networks.build(hparams.generator_type, hparams.generator_params, dtype=policy)
-    generator = networks.fold_weight_norm(generator)
+    hparams = _hparams(options, f"mixed_precision={options.precision}")
+    system = build_system(hparams, hparams.mel_spec, None)
+    generator = networks.fold_weight_norm(system.generator)
     function = tf.function(generator, autograph=False).get_concrete_function(
         tf.TensorSpec((1, None, hparams.num_mels))
     )

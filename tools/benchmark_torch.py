@@ -118,6 +118,11 @@ class VocoderGAN:
         hp, loss = self.hparams, torch.zeros(())
         if hp.get("use_stft_loss", True):
             loss = loss + stft_loss(fake, audio, hp["stft_loss_params"])
+        if hp.get("use_subband_stft_loss", False):
+            bands = self.generator.subbands.flatten(0, 1), self.generator.split(audio[:, None])
+            params = hp["subband_stft_loss_params"]
+            distance = stft_loss(bands[0], bands[1].flatten(0, 1), params)
+            loss = (loss + distance) / 2
         if hp.get("use_mel_loss", False):
             shape = (self.basis, hp["fft_size"], hp["hop_size"])
             distance = nn.functional.l1_loss(log_mel(fake, *shape), log_mel(audio, *shape))
@@ -135,10 +140,11 @@ class VocoderGAN:
             self.discriminator.requires_grad_(True)
             with torch.set_grad_enabled(lean):
                 real_maps = self.discriminator(audio)
-            match_params = hp.get("feat_match_loss_params", {})
-            matching = feature_match_loss(fake_maps, real_maps, match_params)
             adversarial = score_loss(fake_maps, 2, hp.get("generator_adv_loss_params", {}))
-            adversarial = adversarial + hp["lambda_feat_match"] * matching
+            if hp.get("use_feat_match_loss", False):
+                params = hp.get("feat_match_loss_params", {})
+                matching = feature_match_loss(fake_maps, real_maps, params)
+                adversarial = adversarial + hp["lambda_feat_match"] * matching
             loss = loss + hp["lambda_adv"] * adversarial
         self._update("generator", loss)
         if phase != "generator":

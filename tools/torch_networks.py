@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad
+from torch.nn.functional import conv1d, conv_transpose1d, leaky_relu, pad
 from torch.nn.utils import spectral_norm, weight_norm
 
 Maps = list[list[Tensor]]  # per sub-discriminator the outputs of all layers, the score last
@@ -65,7 +65,27 @@ def melgan_generator(params: Params) -> nn.Module:
         stacks = [ResidualStack(channels, width, width**j) for j in range(params["stacks"])]
         layers += [nn.LeakyReLU(0.2), weight_norm(up), *stacks]
     last = conv(channels, params["out_channels"], params["kernel_size"])
-    return nn.Sequential(*layers, nn.LeakyReLU(0.2), last, nn.Tanh())
+    network = nn.Sequential(*layers, nn.LeakyReLU(0.2), last, nn.Tanh())
+    return network if params["out_channels"] == 1 else MultiBand(network, params["out_channels"])
+
+
+class MultiBand(nn.Module):
+    """A generator of sub-bands and a filterbank of 63 taps (random, as all weights) around them."""
+
+    def __init__(self, network: nn.Module, bands: int) -> None:
+        super().__init__()
+        self.network, self.bands = network, bands
+        self.register_buffer("filters", 0.1 * torch.randn(bands, 1, 63))
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Mel to waveform; keeps the sub-bands (B, bands, T / bands) for their loss."""
+        self.subbands = self.network(mel).float()
+        shape = {"stride": self.bands, "padding": 31, "output_padding": self.bands - 1}
+        return conv_transpose1d(self.subbands, self.filters, **shape)
+
+    def split(self, audio: Tensor) -> Tensor:
+        """(B, 1, T) -> (B, bands, T / bands)."""
+        return conv1d(audio, self.filters, stride=self.bands, padding=31)
 
 
 class MelGANMultiScaleDiscriminator(nn.Module):
