@@ -222,12 +222,12 @@ def test_the_full_recipe_has_the_published_sizes():
     assert generator.upsample_factor == hparams.mel_spec.hop_size
     # gemelo-ai/vocos at 100 mel bands: 13,531,650.
     assert networks.count_parameters(generator) == 13_531_650 - 20 * 7 * 512
-    small = load_hparams(ROOT / "hparams" / "vocos_small.yaml")
-    generator = networks.build(small.generator_type, small.generator_params)
+    tiny = load_hparams(ROOT / "hparams" / "vocos_tiny.yaml")
+    generator = networks.build(tiny.generator_type, tiny.generator_params)
     assert networks.count_parameters(generator) == 2_790_658
 
 
-def test_the_small_recipe_learns_from_recordings(small_store):
+def test_the_tiny_recipe_learns_from_recordings(small_store):
     from tf_gantts.data.segments import SegmentSource
     from tf_gantts.data.store import open_store
     from tf_gantts.systems import build_system
@@ -238,7 +238,7 @@ def test_the_small_recipe_learns_from_recordings(small_store):
     overrides += ["discriminator_params.period_discriminator_params.max_downsample_channels=16"]
     overrides += ["discriminator_params.periods=[3]"]
     overrides += ["discriminator_params.resolution_discriminator_params.fft_sizes=[512]"]
-    hparams = load_hparams(ROOT / "hparams" / "vocos_small.yaml", overrides)
+    hparams = load_hparams(ROOT / "hparams" / "vocos_tiny.yaml", overrides)
     with open_store(small_store) as store:
         source = SegmentSource(store, frames_per_segment=hparams.segment_frames, batch_size=4)
         batches = iter(source.dataset())

@@ -8,7 +8,7 @@ usage() {
     cat <<'TEXT'
 usage: bash tools/quickstart.sh [options]
 
-Trains a small MelGAN vocoder on a CPU in a few minutes and writes a page about it:
+Trains a small Vocos vocoder on a CPU in a few minutes and writes a page about it:
 .venv and packages, a corpus, its features, training (stopped once and resumed), a SavedModel,
 held-out clips synthesised, quickstart/report.html. What is there already is not made again.
 
@@ -16,7 +16,7 @@ held-out clips synthesised, quickstart/report.html. What is there already is not
                    flac files) in place of the built-in corpus
   --fresh          remove what an earlier call made, but not .venv, and start over
   --out DIR        where everything goes (quickstart)
-  --hparams FILE   the recipe (hparams/melgan_small.yaml)
+  --hparams FILE   the recipe (hparams/vocos_tiny.yaml)
   --set KEY=VALUE  replace a hyper-parameter; may be given several times
   --sentences N    size of the built-in corpus (600)
   --help           this text
@@ -27,7 +27,7 @@ pip installs, speaks it. TF_GANTTS_VENV and TF_GANTTS_PYTHON choose another envi
 TEXT
 }
 
-corpus="" fresh="" out=quickstart hparams=hparams/melgan_small.yaml sentences=600 sets=()
+corpus="" fresh="" out=quickstart hparams=hparams/vocos_tiny.yaml sentences=600 sets=()
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h)
@@ -68,7 +68,7 @@ fi
 mkdir -p "$out"
 printf '%s\n' "$settings" >"$out/settings.txt"
 
-features=$out/features run=$out/run export=$out/exports/melgan/1 samples=$out/samples
+features=$out/features run=$out/run export=$out/exports/vocoder/1 samples=$out/samples
 report=$out/report.html stages=$out/stages.tsv
 
 now() {

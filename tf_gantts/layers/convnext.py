@@ -86,7 +86,7 @@ class ConvNeXtBlock(keras.layers.Layer):
         """Maps (B, T, dim) to (B, T, dim), in the variables' precision."""
         x = tf.cast(x, self.variable_dtype)
         y = self.expansion(self.norm(self.depthwise_conv(x)))
-        # Measured on one core, the whole step of hparams/vocos_small.yaml: 38 ms with the
+        # Measured on one core, the whole step of hparams/vocos_tiny.yaml: 38 ms with the
         # activation in float32, 42 in bfloat16, for which CPUs have products but no arithmetic.
         y = self.projection(self.activation(tf.cast(y, x.dtype)))
         return x + self.gamma.value * tf.cast(y, x.dtype)
