@@ -174,9 +174,9 @@ def _parallel_wavegan(fixture: Any, folder: Path, kind: str) -> Iterator[Any]:
     mean, scale = rng.normal(-2, 0.5, 80), rng.uniform(0.5, 1.5, 80)
     np.save(folder / "stats.npy", np.stack([mean, scale]).astype(np.float32))
     cases = fixture.config["cases"]
-    for case in ("gen", "odd", "causal"):
+    for case in ("gen", "odd", "mb", "causal"):
         params = cases[case]["params"]
-        hop = int(np.prod(params["upsample_scales"]))
+        hop = int(np.prod(params["upsample_scales"])) * params.get("out_channels", 1)
         recipe = {
             "sampling_rate": 22050,
             "hop_size": hop,
