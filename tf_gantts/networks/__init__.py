@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tf_gantts.errors import HparamsError
+from tf_gantts.networks.bert import BertEncoder
 from tf_gantts.networks.hifigan import HiFiGANGenerator
 from tf_gantts.networks.melgan import MelGANGenerator
 from tf_gantts.networks.melgan_discriminator import MelGANMultiScaleDiscriminator
@@ -34,6 +35,7 @@ NETWORKS: dict[str, type[Network]] = {
     "VocosGenerator": VocosGenerator,
     "MultiResolutionDiscriminator": MultiResolutionDiscriminator,
     "MultiPeriodMultiResolutionDiscriminator": MultiPeriodMultiResolutionDiscriminator,
+    "BertEncoder": BertEncoder,
 }
 
 __all__ = [

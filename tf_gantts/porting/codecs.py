@@ -189,6 +189,16 @@ def _write_window(prefix: str, layer: InverseSTFT, value: Value) -> dict[str, np
     return {f"{prefix}.window": layer.window.astype(np.float32)}
 
 
+def _read_embedding(reader: Reader, prefix: str, layer: keras.layers.Embedding) -> None:
+    reader.give(layer.embeddings, reader.take(f"{prefix}.weight"), f"{prefix}.weight")
+
+
+def _write_embedding(
+    prefix: str, layer: keras.layers.Embedding, value: Value
+) -> dict[str, np.ndarray]:
+    return {f"{prefix}.weight": value(layer.embeddings)}
+
+
 CODECS: dict[type, Codec] = {
     Conv1D: (_read_conv, _write_conv),
     ConvTranspose1D: (_read_conv, _write_conv),
@@ -199,6 +209,7 @@ CODECS: dict[type, Codec] = {
     DepthwiseConv1D: _with_plain_weight(
         lambda weight: weight.reshape(len(weight), -1).T, lambda weight: weight.T[:, np.newaxis]
     ),
+    keras.layers.Embedding: (_read_embedding, _write_embedding),
     ConvNeXtBlock: (_read_convnext, _write_convnext),
     InverseSTFT: (_read_window, _write_window),
 }

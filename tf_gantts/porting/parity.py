@@ -148,6 +148,7 @@ Suite = Callable[[Fixture], Iterable[Row]]
 
 def suites() -> dict[str, Suite]:
     """The landed systems: name at the start of a fixture's file name -> its comparisons."""
+    from tf_gantts.porting.parity_bert import check_bert
     from tf_gantts.porting.parity_hifigan import check_hifigan, check_speechbrain
     from tf_gantts.porting.parity_pwg import check_losses, check_melgan
     from tf_gantts.porting.parity_vocos import check_vocos
@@ -158,6 +159,7 @@ def suites() -> dict[str, Suite]:
         "hifigan": check_hifigan,
         "speechbrain_hifigan": check_speechbrain,
         "vocos": check_vocos,
+        "bert": check_bert,
     }
 
 

@@ -33,7 +33,9 @@ class Source:
             arguments.
         configurable: Our constructor's arguments that the reference's configuration sets; None for
             all. The others are fixed in the reference's code.
-        ignored: Patterns of keys that hold no trained weight and may be present or not.
+        renamed: Brings the names that a key had or has elsewhere to those that `pairs` lists.
+        ignored: Patterns of keys, so renamed, that hold no weight of ours and may be present or
+            not.
         discriminators: For a generator: the sources of its discriminators, and which part of the
             recipe's discriminator each one is (an attribute; empty: all of it).
         check_features: Compares tensors of the state dict with the mel definition; raises
@@ -45,6 +47,7 @@ class Source:
     entry: tuple[str, ...] = ()
     arguments: Callable[[Mapping[str, Any]], dict[str, Any]] = params_of
     configurable: tuple[str, ...] | None = None
+    renamed: Callable[[str], str] = str
     ignored: tuple[str, ...] = ()
     discriminators: Mapping[str, str] = dataclasses.field(default_factory=dict)
     check_features: Callable[[Mapping[str, Any], MelSpec], None] | None = None
@@ -60,7 +63,7 @@ class Source:
         return build(self.network, self.arguments(config))
 
     def ignores(self, key: str) -> bool:
-        """Whether a key holds no trained weight."""
+        """Whether a key holds no weight of ours."""
         return any(re.fullmatch(pattern, key) for pattern in self.ignored)
 
 

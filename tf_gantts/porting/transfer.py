@@ -24,6 +24,7 @@ def into_network(
     """
     if state_dict and all(key.startswith("module.") for key in state_dict):  # DataParallel
         state_dict = {key.removeprefix("module."): value for key, value in state_dict.items()}
+    state_dict = _renamed(state_dict, source, name)
     reader = Reader(state_dict)
     for prefix, layer in source.pairs(network):
         read, _ = CODECS[type(layer)]
@@ -60,6 +61,17 @@ def from_network(
         _, write = CODECS[type(layer)]
         state |= write(prefix, layer, value)
     return state
+
+
+def _renamed(
+    state_dict: Mapping[str, np.ndarray], source: Source, name: str
+) -> dict[str, np.ndarray]:
+    renamed: dict[str, np.ndarray] = {}
+    for key, value in state_dict.items():
+        if source.renamed(key) in renamed:
+            raise PortingError(f"{name}: the state dict has {source.renamed(key)} twice")
+        renamed[source.renamed(key)] = value
+    return renamed
 
 
 def _listed(what: str, names: Sequence[str]) -> str:
