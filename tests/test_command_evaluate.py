@@ -48,11 +48,11 @@ def loudness(audio):
 
 @pytest.fixture(scope="module")
 def recordings(shared) -> list[np.ndarray]:
-    """Three recordings of up to 1.6 s, as long as their frames; the longest first."""
+    """Three recordings of up to 1.1 s, as long as their frames; the longest first."""
     paths = sorted((shared / "data" / "ljspeech-mini" / "wavs").glob("*.wav"))[:3]
     clips = [
         read_audio(path)[0][: int(seconds * RATE)]
-        for path, seconds in zip(paths, (1.6, 1.4, 1.2), strict=True)
+        for path, seconds in zip(paths, (1.1, 1.0, 0.9), strict=True)
     ]
     return [frame_align(clip, SPEC)[0] for clip in clips]
 
@@ -282,7 +282,7 @@ def test_foreign_audio_is_brought_to_the_recordings(store, recordings, generated
     row = read_results(tmp_path / "out").row("elsewhere")
     assert row.values["stoi"][0] > 0.999 and row.values["mcd"][0] < 0.5
     assert "length differs by more than 50 ms" in row.values["mcd"][1].reason
-    assert row.values["mcd_dtw"][1] < 2 and row.values["log_f0_correlation"][1] > 0.99
+    assert row.values["mcd_dtw"][1] < 4 and row.values["log_f0_correlation"][1] > 0.99
     assert row.values["duration_error"][1] == pytest.approx(250, abs=0.1)
     assert row.values["pesq_wb"][2].reason == "the generated clip is digital silence"
     assert row.values["stoi"][2] == 0.0
@@ -345,6 +345,7 @@ def test_a_stale_waveform_is_not_judged(store, generated, tmp_path, capsys):
 
 def test_several_processes_find_the_same(store, generated, tmp_path):
     words = ("--generated", generated, "--features", store, *SILENT, "--no-griffin-lim")
+    words += ("--clips", 1)
     for jobs in (1, 2):
         assert call(*words, "--out", tmp_path / str(jobs), "--jobs", jobs) == 0
     one, two = (read_results(tmp_path / jobs) for jobs in ("1", "2"))

@@ -9,6 +9,7 @@ from tf_gantts.audio.mel_spec import PROFILES
 from tf_gantts.errors import AudioError, EvaluationError
 from tf_gantts.evaluation import judges, recognition, tasks
 from tf_gantts.evaluation.results import Bootstrap, Clip, Source
+from tf_gantts.evaluation.speaker_similarity import NO_ENCODER
 from tf_gantts.evaluation.table import Table
 from tf_gantts.evaluation.unavailable import Unavailable
 
@@ -117,7 +118,7 @@ def test_a_silent_waveform_has_no_numbers_but_a_reason(table):
     table.path("copy", 1).unlink()
     table.lack("copy", 1, "lost")
     judges.measure_signal(table, [], jobs=1)
-    judges.measure_speakers(table, None)
+    judges.measure_speakers(table, NO_ENCODER)
     results = table.results({"seed": "0"})
     copy = results.row("copy")
     assert [value == 0.0 for value in copy.values["log_mel_l1"]] == [True, False, True]

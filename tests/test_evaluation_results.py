@@ -5,75 +5,16 @@ import json
 import math
 
 import pytest
+from tiny_results import make_results
 
-from tf_gantts.audio.mel_spec import PROFILES
 from tf_gantts.errors import EvaluationError
 from tf_gantts.evaluation.bootstrap import Estimate
-from tf_gantts.evaluation.metric import Column
-from tf_gantts.evaluation.missing import Missing
-from tf_gantts.evaluation.results import (
-    Bootstrap,
-    Clip,
-    Failure,
-    Results,
-    Row,
-    Scale,
-    Source,
-    Timing,
-    read_results,
-    write_results,
-)
-from tf_gantts.evaluation.unavailable import Unavailable
-
-NAN = math.nan
+from tf_gantts.evaluation.results import Timing, read_results, write_results
 
 
 @pytest.fixture
-def results() -> Results:
-    """Two clips, two rows; one number is missing, one clip failed."""
-    natural = Row(
-        Source("natural", "Recording", "As it is."),
-        {"mcd": (0.0, 0.0), "wer": (0.25, 0.0), "utmos": (4.1, NAN)},
-        {
-            "mcd": Estimate(0.0, 0.0, 0.0, 2),
-            "wer": Estimate(1 / 6, 0.0, 0.25, 2),
-            "utmos": Estimate(4.1, NAN, NAN, 1),
-        },
-        texts=("the cat <sat>", "a dog"),
-    )
-    model = Row(
-        Source("model", "Modèle", heard=False, main=True),
-        {
-            "mcd": (0.1 + 0.2, Missing("cut short")),
-            "wer": (0.5, Missing("cut short")),
-            "utmos": (3.0, Missing("cut short")),
-        },
-        {
-            "mcd": Estimate(0.1 + 0.2, NAN, NAN, 1),
-            "wer": Estimate(0.5, NAN, NAN, 1),
-            "utmos": Estimate(NAN, NAN, NAN, 0),
-        },
-        ratios={"wer": Estimate(2.0, NAN, NAN, 1)},
-        texts=("", None),
-    )
-    return Results(
-        mel_spec=PROFILES["vocos_24k"],
-        clips=(Clip("a/1", "The cat sat, é.", "LJ", 1.5), Clip("b", "A dog", "", 0.75)),
-        columns=(
-            Column("mcd", "MCD13", "dB", "distortion", 2),
-            Column("wer", "WER", "", "word error rate"),
-            Column("utmos", "UTMOS", "MOS", "opinion", 2, True),
-        ),
-        rows=(natural, model),
-        weights={"wer": (4.0, 2.0)},
-        scales=(Scale("secs", "same speaker", Estimate(0.9, 0.8, 0.95, 2)),),
-        unavailable=(Unavailable("nisqa", "pip install it"),),
-        failures=(Failure("model", "b", "cut short"),),
-        timings=(Timing("signal metrics", 4.5, 9.0, 18.0),),
-        bootstrap=Bootstrap(0.9, 100, 7),
-        recogniser="pocketsphinx en-us",
-        facts={"Date": "today"},
-    )
+def results():
+    return make_results()
 
 
 def test_results_come_back_exactly(results, tmp_path):
@@ -104,7 +45,7 @@ def test_a_number_and_its_reason_are_found_by_name(results):
 
 def test_only_columns_with_a_number_are_measured(results):
     row = results.natural
-    nothing = dict(row.estimates) | {"mcd": Estimate(NAN, NAN, NAN, 0)}
+    nothing = dict(row.estimates) | {"mcd": Estimate(math.nan, math.nan, math.nan, 0)}
     without = dataclasses.replace(results, rows=(dataclasses.replace(row, estimates=nothing),))
     assert [column.name for column in without.measured_columns()] == ["wer", "utmos"]
 

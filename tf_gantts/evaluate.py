@@ -132,7 +132,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     with_recogniser = arguments.recogniser != "none"
     if with_recogniser:
         judges.check_recogniser(arguments.recogniser, arguments.recogniser_model)
-    load_encoder(arguments.speaker_encoder)
+    encoder = load_encoder(arguments.speaker_encoder)
     if arguments.run:
         command.load_tensorflow()
     from tf_gantts.serving import rows
@@ -154,7 +154,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         model = arguments.recogniser_model
         judges.measure_error_rates(table, arguments.recogniser, model, arguments.jobs)
     judges.measure_naturalness(table, [name for name in arguments.naturalness if name != "none"])
-    judges.measure_speakers(table, arguments.speaker_encoder)
+    judges.measure_speakers(table, encoder)
     results = table.results(_facts(arguments, held))
     write_everything(arguments.out, results)
     if results.failures:
@@ -165,11 +165,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 
 def write_everything(out: Path, results: Results) -> None:
-    """Writes the results as JSON, CSV, Markdown and a page, and prints the table."""
-    title = "Evaluation of " + ", ".join(
-        row.source.title for row in results.rows if row.source.main
-    )
-    text = tables.markdown_text(results, title)
+    """Writes the results as JSON, CSV and Markdown, and prints the table."""
+    names = [row.source.title for row in results.rows if row.source.main]
+    text = tables.markdown_text(results, f"Evaluation of {', '.join(names)}")
     write_results(out, results)
     write_atomically(out / "results.csv", tables.csv_text(results).encode())
     write_atomically(out / "results.md", text.encode())

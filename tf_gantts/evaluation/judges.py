@@ -19,7 +19,7 @@ from tf_gantts.evaluation.metric import Column
 from tf_gantts.evaluation.missing import Missing
 from tf_gantts.evaluation.naturalness import Predictor, load_predictor
 from tf_gantts.evaluation.results import NATURAL, Scale
-from tf_gantts.evaluation.speaker_similarity import SpeakerEncoder, load_encoder
+from tf_gantts.evaluation.speaker_similarity import SpeakerEncoder
 from tf_gantts.evaluation.table import Table
 from tf_gantts.evaluation.unavailable import Unavailable
 from tf_gantts.processes import run_in_processes
@@ -165,17 +165,13 @@ def measure_naturalness(table: Table, names: Sequence[str]) -> None:
                 table.put(row, clip, answer or {})
 
 
-def measure_speakers(table: Table, encoder_name: str | None) -> None:
+def measure_speakers(table: Table, encoder: SpeakerEncoder | Unavailable) -> None:
     """Compares the voice of every clip with another recording of its speaker.
 
     Args:
         table: Gets the column and its scale, or what to install.
-        encoder_name: See `speaker_similarity.load_encoder`.
-
-    Raises:
-        EvaluationError: If there is no such encoder.
+        encoder: The result of `speaker_similarity.load_encoder`.
     """
-    encoder = load_encoder(encoder_name)
     if isinstance(encoder, Unavailable):
         table.unavailable.append(encoder)
         return

@@ -50,7 +50,7 @@ def markdown_text(results: Results, title: str) -> str:
         _list("Left out", _left_out(results)),
         _list("Clips that could not be judged", [str(failure) for failure in results.failures]),
         _cost_table(results),
-        _list("Rows", [f"{row.source.title}: {row.source.note}" for row in results.rows]),
+        _list("Rows", _notes(results)),
         _list("Where and with what", [f"{name}: {fact}" for name, fact in results.facts.items()]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -133,6 +133,11 @@ def _left_out(results: Results) -> list[str]:
         f"{row}: {', '.join(columns)} of {_some(clips)}: {reason}"
         for (row, reason, clips), columns in titles.items()
     ]
+
+
+def _notes(results: Results) -> list[str]:
+    sources = (row.source for row in results.rows)
+    return [f"{source.title}: {source.note}" for source in sources if source.note]
 
 
 def _some(names: Sequence[str]) -> str:
