@@ -93,6 +93,15 @@ def test_marks_and_labels_are_escaped_and_placed():
     assert "here" in html and "outside" not in html
 
 
+def test_a_gap_parts_a_curve():
+    chart = Chart("F0", "Hz", {"a": "a"}, x_label="s")
+    nan = float("nan")
+    html = draw_chart(chart, {"a": Curve([0.0, 0.1, 0.2, 0.3], [nan, 100.0, nan, 120.0])})
+    assert [len(points) for points in _points(html)] == [1, 1]
+    assert "nan" not in html and ">s</text>" in html
+    assert draw_chart(chart, {"a": Curve([0.0], [nan])}) == ""
+
+
 def test_a_constant_curve_can_be_drawn():
     (points,) = _points(draw_chart(Chart("t", "y", {"a": "a"}), {"a": Curve([1, 2], [0.0, 0.0])}))
     assert np.isfinite(points).all()

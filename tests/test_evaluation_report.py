@@ -1,6 +1,7 @@
-"""The report page: complete in itself, and the numbers on it are the scores."""
+"""The report page: complete in itself, and the numbers on it are the results."""
 
 import base64
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -8,23 +9,36 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import soundfile
+from chromium import Chromium
 
+from tf_gantts.audio.files import read_audio, write_wav
 from tf_gantts.audio.mel_spec import PROFILES
-from tf_gantts.evaluation.chart import Chart
+from tf_gantts.evaluation.bootstrap import bootstrap_mean
 from tf_gantts.evaluation.curves import Curve
+from tf_gantts.evaluation.f0 import COLUMNS as F0_COLUMNS
+from tf_gantts.evaluation.log_mel import COLUMNS as MEL_COLUMNS
 from tf_gantts.evaluation.machine import machine_facts
-from tf_gantts.evaluation.report import (
+from tf_gantts.evaluation.metric import Column
+from tf_gantts.evaluation.missing import Missing
+from tf_gantts.evaluation.report import Report, Stage, render, write_report
+from tf_gantts.evaluation.report_scores import worst_column, worst_first
+from tf_gantts.evaluation.results import (
     Clip,
-    Report,
+    Failure,
+    Results,
+    Row,
+    Scale,
     Source,
-    Stage,
-    render,
-    score_sources,
-    write_report,
+    Timing,
+    audio_file,
 )
+from tf_gantts.evaluation.training_charts import PHASES, phase_marks
+from tf_gantts.evaluation.transcript import align_words, marked_transcript
+from tf_gantts.evaluation.unavailable import Unavailable
 
 SPEC = PROFILES["parallel_wavegan"]
-_VOID = {"meta", "img", "line", "circle", "polyline", "br"}
+_VOID = {"meta", "img", "line", "circle", "polyline", "br", "link"}
+COLUMNS = (MEL_COLUMNS[0], Column("wer", "WER", "", "word error rate"), F0_COLUMNS[0])
 
 
 class _Page(HTMLParser):
@@ -63,111 +77,214 @@ def _parse(html: str) -> _Page:
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
-    rng = np.random.default_rng(0)
-    clips = []
-    for number in range(3):
-        natural = rng.normal(0, 0.1, 256 * (30 + number)).astype(np.float32)
-        natural = (natural * 32768).round() / np.float32(32768)
-        clips.append(
-            Clip(
-                f"clip-{number}",
-                "tea & <biscuits>" if number == 0 else "",
-                {"natural": natural, "half": 0.5 * natural, "double": 2.0 * natural},
+def report(shared, tmp_path_factory) -> Report:
+    """Three clips of speech; the middle one is the worst, the last one failed in a row."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    speech, _ = read_audio(sorted((shared / "data/ljspeech-mini/wavs").glob("*.wav"))[0])
+    clips = tuple(
+        Clip(f"clip-{n}", "tea & <biscuits>" if n == 1 else "", "LJ", 0.8) for n in range(3)
+    )
+    for row in ("natural", "half", "unheard"):
+        (folder / "audio" / row).mkdir(parents=True)
+    for number, clip in enumerate(clips):
+        audio = speech[17640 * number : 17640 * (number + 1)]
+        for name, gain in (("natural", 1.0), ("half", 0.5), ("unheard", 0.2)):
+            if (name, number) != ("half", 2):
+                write_wav(audio_file(folder, name, clip.name), gain * audio, SPEC.sampling_rate)
+    numbers = {
+        "natural": ((0.0, 0.0, 0.0), (0.5, 0.25, 0.0), (0.0, 0.0, 0.0)),
+        "unheard": ((9.0, 9.0, 9.0), (1.0, 1.0, 1.0), (Missing("no F0"),) * 3),
+        "half": ((6.02, 7.5, Missing("cut short")), (0.5, 0.75, 0.0), (0.1, 0.2, 0.1)),
+    }
+    sources = (
+        Source("natural", "Recording", "itself"),
+        Source("unheard", "Unheard", "note", heard=False),
+        Source("half", "Half as loud", "A note.", main=True),
+    )
+    rows = []
+    for source in sources:
+        values = dict(zip((c.name for c in COLUMNS), numbers[source.name], strict=True))
+        rows.append(
+            Row(
+                source,
+                values,
+                {name: bootstrap_mean(column) for name, column in values.items()},
+                {} if source.name == "natural" else {"wer": bootstrap_mean([2.0, 2.5])},
+                ("", "t <b> biscuits" if source.name == "half" else "tea and biscuits", None),
             )
         )
-    sources = [
-        Source("natural", "Recording", "itself"),
-        Source("double", "Twice as loud", "note", heard=False),
-        Source("half", "Half as loud", "note", main=True),
-    ]
+    results = Results(
+        mel_spec=SPEC,
+        clips=clips,
+        columns=COLUMNS,
+        rows=tuple(rows),
+        scales=(Scale("wer", "a human", bootstrap_mean([0.04, 0.04])),),
+        unavailable=(Unavailable("utmos", "install <it>"),),
+        failures=(Failure("half", "clip-2", "cut short"),),
+        timings=(Timing("signal metrics", 10.0, 1.0, 2.0),),
+        recogniser="ears",
+        facts={"Date": "today"},
+    )
     return Report(
         title="A <title>",
-        introduction=["One & only."],
-        spec=SPEC,
-        sources=sources,
-        clips=clips,
-        scores=score_sources(sources, clips, SPEC),
-        curves={"train/loss": Curve([1, 2, 3], [3.0, 2.0, 1.0])},
-        charts=[Chart("Loss", "loss", {"training": "train/loss"}), Chart("None", "", {"x": "no"})],
-        marks={2: "second phase"},
+        results=results,
+        folder=folder,
+        curves={
+            "train/mel_spectrogram_loss": Curve([1, 2, 3], [3.0, 2.0, 1.0]),
+            "train/phase": Curve([1, 2, 3], [0.0, 0.0, 1.0]),
+        },
         stages=[Stage("train", 61.4, "python -m train --set a='<b>'", "stopped")],
-        facts={"Date": "today"},
         hparams="batch_size: 8\n# <comment>\n",
-        heard_clips=2,
+        heard_clips=3,
     )
 
 
-def test_nothing_is_loaded_from_anywhere(report):
-    page = _parse(render(report))
-    assert not page.of("script") and not page.of("link") and not page.of("iframe")
+@pytest.fixture(scope="module")
+def html(report) -> str:
+    return render(report)
+
+
+def test_nothing_is_loaded_from_anywhere(html):
+    page = _parse(html)
+    assert not page.of("script") and not page.of("iframe")
     for _, attrs in page.tags:
         for name in ("src", "href", "data", "poster", "srcset"):
             assert attrs.get(name, "data:").startswith("data:")
-    assert "@import" not in render(report) and "url(" not in render(report)
+    assert "@import" not in html and "url(" not in html
 
 
-def test_every_heard_clip_has_its_sound_and_picture(report):
-    page = _parse(render(report))
-    sounds = [attrs["src"] for attrs in page.of("audio")]
-    assert len(sounds) == 2 * 2  # clips heard x sources heard
-    clip = report.clips[0]
-    for uri, name in zip(sounds, ("natural", "half"), strict=False):  # the main one comes second
+def test_a_browser_finds_every_player_and_plot_and_plays_none(report, tmp_path):
+    path = write_report(tmp_path / "report.html", report)
+    browser = Chromium(tmp_path)
+    try:
+        browser.open(path)
+        players = browser.evaluate(
+            "Promise.all([...document.querySelectorAll('audio')].map(async a => {"
+            "  if (a.readyState < 1) await new Promise(done => a.onloadedmetadata = done);"
+            "  return [a.duration, a.paused, a.currentTime, a.played.length, a.error]; }))"
+        )
+        pictures = browser.evaluate(
+            "[...document.images].map(i => [i.complete, i.naturalWidth, i.naturalHeight])"
+        )
+        plots = browser.evaluate(
+            "[...document.querySelectorAll('svg')].map(s => [s.getBBox().width, s.getBBox().height,"
+            " s.querySelectorAll('polyline').length])"
+        )
+        wide = browser.evaluate("document.documentElement.scrollWidth > innerWidth")
+    finally:
+        browser.close()
+    assert len(players) == 5  # three clips, two heard rows; one waveform is not there
+    for seconds, *rest in players:
+        assert seconds == pytest.approx(0.8, abs=0.01) and rest == [True, 0, 0, None]
+    assert len(pictures) == 5 + 1 and all(done and w and h for done, w, h in pictures)
+    assert len(plots) >= 1 + 2 and all(w > 100 and h > 50 and lines for w, h, lines in plots)
+    assert not wide
+    assert browser.problems == [] and browser.requests == [path.as_uri()]
+
+
+def test_the_worst_clip_comes_first_and_is_called_so(report, html):
+    column = worst_column(report.results)
+    assert column.name == "log_mel_l1"
+    assert worst_first(report.results, column) == [2, 1, 0]  # the failed one before all
+    higher = dataclasses.replace(column, higher_is_better=True)
+    assert worst_first(report.results, higher) == [2, 0, 1]
+    assert re.findall(r"<h3>(clip-\d)", html) == ["clip-2", "clip-1", "clip-0"]
+    assert "All 3 clips, by Log-mel L1 of Half as loud, the worst first" in html
+    assert "Log-mel L1 of Half as loud: 7.50 dB" in html
+    fewer = render(dataclasses.replace(report, heard_clips=1))
+    assert "The 1 worst of 3 clips" in fewer and fewer.count("<audio") == 1
+
+
+def test_every_heard_clip_has_its_sound(report, html):
+    sounds = [attrs["src"] for attrs in _parse(html).of("audio")]
+    found = {}
+    for uri in sounds:
         data = base64.b64decode(uri.removeprefix("data:audio/wav;base64,"))
-        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        audio, rate = soundfile.read(io.BytesIO(data), dtype="int16")
         assert rate == SPEC.sampling_rate
-        np.testing.assert_allclose(audio, clip.audio[name], atol=1 / 32768)
-    pictures = [attrs for attrs in page.of("img") if attrs.get("class") == "spectrogram"]
-    assert len(pictures) == 4
-    assert all(attrs["src"].startswith("data:image/png;base64,iVBOR") for attrs in pictures)
+        found[audio.tobytes()] = True
+    for path in report.folder.rglob("*.wav"):
+        audio, _ = soundfile.read(path, dtype="int16")
+        assert (audio.tobytes() in found) == ("unheard" not in str(path))
 
 
-def test_pictures_share_one_colour_scale(report):
+def test_pictures_share_one_colour_scale(html):
     from matplotlib.image import imread
 
-    page = _parse(render(report))
+    page = _parse(html)
     pictures = [attrs for attrs in page.of("img") if attrs.get("class") == "spectrogram"]
     means = []
-    for attrs in pictures[:2]:
+    for attrs in pictures[1:3]:  # clip-1: the recording and half of it
         data = base64.b64decode(attrs["src"].partition(",")[2])
         means.append(imread(io.BytesIO(data), format="png")[..., :3].mean())
     assert means[1] < means[0] - 0.01  # half the level is darker
 
 
-def test_the_table_holds_the_scores(report):
-    html = render(report)
+def test_the_table_holds_the_results(html):
     rows = re.findall(r"<tr[^>]*><th scope=\"row\">(.*?)</th>(.*?)</tr>", html)
-    assert [name for name, _ in rows] == ["Recording", "Twice as loud", "Half as loud"]
-    cells = {name: re.findall(r"<td>(-?[\d.]+)", row) for name, row in rows}
-    assert cells["Recording"][:3] == ["0.00", "0.000", "0.000"]
-    assert cells["Recording"][-2:] == ["0.0", "3"]
-    assert cells["Half as loud"][0] == "6.02"
-    assert float(cells["Half as loud"][1]) == pytest.approx(0.5, abs=0.001)
-    assert "95 %" in html and "Lower is nearer" in html
-    # Noise has no F0 in any clip: no column, but a word about it.
-    assert "Without a number on any clip: " in html and "Log-F0 RMSE" in html
-    assert "<th>Log-F0 RMSE" not in html
-    assert all(len(row) == len(cells["Recording"]) for row in cells.values())
+    cells = {name: re.findall(r"<td>(-|-?[\d.]+)", row) for name, row in rows[:3]}
+    assert list(cells) == ["Recording", "Unheard", "Half as loud"]  # natural first
+    assert cells["Recording"] == ["0.00", "0.250", "1", "0.000"]
+    assert cells["Unheard"] == ["9.00", "1.000", "2.25", "-"]
+    assert cells["Half as loud"] == ["6.76", "0.417", "2.25", "0.133"]
+    assert "2 of 3 clips" in html and "95 %" in html and "Lower is nearer" in html
+    assert "utmos: install &lt;it&gt;" in html
+    assert "WER of a human: 0.040" in html
+    assert html.count('title="cut short"') == 1 and html.count('title="no F0"') == 3
+    assert "half, clip-2: cut short" in html and "Unheard, Log-F0 RMSE: no F0" in html
+    assert "signal metrics" in html and "<td>720</td>" in html
 
 
-def test_text_is_escaped(report):
-    html = render(report)
+def test_what_was_misheard_is_marked(html):
+    assert '<mark title="said: tea">t</mark> <mark title="said: and">b</mark> biscuits' in html
+    assert "tea and biscuits</dd>" in html
+    assert align_words(["a", "b", "c"], ["a", "x", "c", "e"]) == [
+        ("right", "a", "a"),
+        ("wrong", "b", "x"),
+        ("right", "c", "c"),
+        ("extra", "", "e"),
+    ]
+    assert marked_transcript("One, two.", "two") == "<del>one</del> two"
+    jiwer = pytest.importorskip("jiwer")
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        said, heard = (list(rng.choice(list("abcd"), rng.integers(1, 9))) for _ in range(2))
+        errors = sum(kind != "right" for kind, _, _ in align_words(said, heard))
+        assert errors == round(jiwer.wer(" ".join(said), " ".join(heard)) * len(said))
+
+
+def test_text_is_escaped(html):
     assert "tea &amp; &lt;biscuits&gt;" in html
     assert "A &lt;title&gt;" in html and "&lt;comment&gt;" in html
-    assert "<biscuits>" not in html and "<comment>" not in html
+    assert "<biscuits>" not in html and "<comment>" not in html and "<b>" not in html
 
 
-def test_commands_and_charts_are_there(report):
-    text = "".join(_parse(render(report)).text)
+def test_commands_and_charts_are_there(html):
+    text = "".join(_parse(html).text)
     assert "python -m train --set a='<b>'" in text and "61 s" in text and "stopped" in text
-    assert "second phase" in text
-    assert len(_parse(render(report)).of("svg")) == 1  # a chart without data is left out
+    assert "adversarial from here" in text and "Distance of log-mels" in text
 
 
-def test_the_file_is_written_whole(report, tmp_path):
+def test_phases_are_marked_where_they_begin():
+    from tf_gantts.systems.vocoder_gan import VocoderGAN
+
+    assert PHASES == VocoderGAN.PHASES
+    curves = {"train/phase": Curve([50, 100, 150, 200], [0.0, 0.0, 1.0, 1.0])}
+    assert phase_marks(curves) == {100: "adversarial from here"}
+    assert phase_marks({}) == {}
+
+
+def test_a_page_without_a_run_or_sounds_is_still_a_page(report, tmp_path):
+    bare = Report("Bare", report.results, tmp_path)
+    page = _parse(render(bare))
+    assert not page.of("audio") and not page.of("svg")
+    assert "Half as loud" in "".join(page.text)
+
+
+def test_the_file_is_written_whole(report, html, tmp_path):
     path = tmp_path / "new" / "report.html"
-    write_report(path, report)
-    assert path.read_text() == render(report)
+    assert write_report(path, report) == path
+    assert path.read_text() == html
     assert [entry.name for entry in path.parent.iterdir()] == ["report.html"]
 
 

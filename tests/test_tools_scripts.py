@@ -55,8 +55,8 @@ elif "tf_gantts.train" in words:
     (run / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
 elif "tf_gantts.export" in words:
     touch(value("--out") + "/saved_model.pb")
-elif "tf_gantts.synthesize" in words:
-    touch(value("--out") + "/clip.wav")
+elif "tf_gantts.evaluate" in words:
+    touch(value("--out") + "/results.json")
 elif "tools/quickstart_report.py" in words:
     touch(value("--out"))
 """
@@ -222,11 +222,11 @@ def test_quickstart_makes_everything_and_resumes_once(project):
         train,
         train,
         "-m tf_gantts.export",
-        "-m tf_gantts.synthesize",
+        "-m tf_gantts.evaluate",
         "tools/quickstart_report.py",
     ]
     stages = _stages(project)
-    names = ["corpus", "features", "train", "train", "export", "synthesize", "report"]
+    names = ["corpus", "features", "train", "train", "export", "evaluate", "report"]
     assert [stage[0] for stage in stages] == names
     assert stages[2][2] == "stopped by SIGTERM on purpose, saved at step 30"
     assert "--resume" not in stages[2][3] and stages[3][3].endswith("--resume")
@@ -314,7 +314,7 @@ def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
     assert project.run(*QUICK).returncode == 0
     assert [call.split(" --")[0] for call in project.calls()] == [
         "-m tf_gantts.export",
-        "-m tf_gantts.synthesize",
+        "-m tf_gantts.evaluate",
         "tools/quickstart_report.py",
     ]
 

@@ -10,7 +10,8 @@ usage: bash tools/quickstart.sh [options]
 
 Trains a small Vocos vocoder on a CPU in a few minutes and writes a page about it:
 .venv and packages, a corpus, its features, training (stopped once and resumed), a SavedModel,
-held-out clips synthesised, quickstart/report.html. What is there already is not made again.
+held-out clips synthesised and measured, quickstart/report.html. What is there already is not made
+again.
 
   --corpus DIR     your own recordings (LJSpeech, CMU ARCTIC or VCTK layout, or a folder of wav or
                    flac files) in place of the built-in corpus
@@ -68,7 +69,7 @@ fi
 mkdir -p "$out"
 printf '%s\n' "$settings" >"$out/settings.txt"
 
-features=$out/features run=$out/run export=$out/exports/vocoder/1 samples=$out/samples
+features=$out/features run=$out/run export=$out/exports/vocoder/1 evaluation=$out/evaluation
 report=$out/report.html stages=$out/stages.tsv
 
 now() {
@@ -212,12 +213,11 @@ import json, sys
 splits = {entry["split"] for entry in json.load(open(sys.argv[1]))["utterances"]}
 print("test" if "test" in splits else "valid")
 ' "$features/index.json")
-stage synthesize "$samples/done" \
-    python -m tf_gantts.synthesize --run "$run" --features "$features" --split "$split" \
-    --out "$samples"
-touch "$samples/done"
+stage evaluate "$evaluation/results.json" \
+    python -m tf_gantts.evaluate --run "$run" --features "$features" --split "$split" \
+    --broken untrained --recogniser none --naturalness none --out "$evaluation"
 stage report "$report" \
-    python tools/quickstart_report.py --run "$run" --features "$features" --generated "$samples" \
+    python tools/quickstart_report.py --evaluation "$evaluation" --run "$run" \
     --stages "$stages" --out "$report" --title "tf_gantts quickstart"
 
 printf '\nwall time of every stage\n'
@@ -228,7 +228,7 @@ printf '  this call took %d s, and %d s for the installation\n' \
 cat <<TEXT
 
 listen          $report   (open it in a browser)
-waveforms       $samples
+waveforms       $evaluation/audio
 SavedModel      $export
 run             $run   (tensorboard --logdir $run)
 features        $features

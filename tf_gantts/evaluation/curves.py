@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from tf_gantts.errors import CheckpointError
@@ -15,12 +16,12 @@ class Curve:
     """One scalar over the training.
 
     Attributes:
-        steps: Step of each value, ascending.
-        values: The values, all finite.
+        steps: Step of each value, ascending; of a curve over time, the seconds.
+        values: The values; those of a run are finite.
     """
 
-    steps: list[int] = dataclasses.field(default_factory=list)
-    values: list[float] = dataclasses.field(default_factory=list)
+    steps: Sequence[float] = dataclasses.field(default_factory=list)
+    values: Sequence[float] = dataclasses.field(default_factory=list)
 
 
 def read_curves(path: Path) -> dict[str, Curve]:

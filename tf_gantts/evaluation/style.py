@@ -57,6 +57,19 @@ pre { overflow-x: auto; margin: .75rem 0 0; }
 summary { cursor: pointer; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+ul { padding-left: 1.2rem; } li { margin: .2rem 0; }
+ul.soft { margin-top: -.6rem; }
+table.small { font-size: .85rem; }
+table.small th, table.small td { padding: .25rem .6rem; }
+table.small td:nth-of-type(1) { text-align: left; white-space: nowrap; }
+table.small tbody th { vertical-align: top; text-align: left; white-space: nowrap; }
+table.scores th[scope=row] { white-space: nowrap; }
+.heard { margin-top: .9rem; }
+.heard dl { margin-top: .4rem; }
+mark { color: inherit; background: color-mix(in srgb, var(--c1) 28%, transparent); }
+del { color: var(--soft); text-decoration-color: var(--c1); }
+.f0 { margin-top: 1rem; }
+.f0 .s0 polyline { stroke-width: 6; opacity: .35; }
 .chart { container-type: inline-size; }
 .chart svg { display: block; width: 100%; height: auto; }
 .chart text { fill: var(--soft); font-size: 12.5px; font-family: inherit; }
