@@ -1,6 +1,7 @@
 """Held-out evaluation during training: quality metrics and the choice of the best checkpoint."""
 
 import contextlib
+import json
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import tensorflow as tf
 from tf_gantts.data.segments import read_clip
 from tf_gantts.data.store import open_store
 from tf_gantts.errors import HparamsError
+from tf_gantts.evaluation.listening.design import open_key
+from tf_gantts.evaluation.listening.training_page import write_training_page
 from tf_gantts.hparams import parse_hparams
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.evaluation import HeldOut
@@ -106,3 +109,40 @@ def test_the_best_checkpoint_follows_the_metrics_direction(
         trainer.step = step
         trainer._evaluate("adversarial")
     assert marked[-1] == best
+
+
+class _NoLoggers:
+    def audio(self, *arguments):
+        pass
+
+    def image(self, *arguments):
+        pass
+
+
+def test_a_listening_page_compares_the_steps(store, tmp_path):
+    values = {
+        "num_save_intermediate_results": 1,
+        "eval_interval_steps": 5,
+        "listening_page_interval_steps": 10,
+    }
+    page = tmp_path / "samples" / "listening.html"
+    for step in range(5, 45, 5):
+        # Step 5 is silent and left out; the later, the less noise.
+        system = _Playback(store, 0.2 / step, **values)
+        if step == 5:
+            system._audio *= 0.0
+        held_out = HeldOut(system, store, tf.distribute.get_strategy())
+        held_out.save_samples(tmp_path, step, _NoLoggers())
+        assert page.is_file() == (step >= 10)
+    data = page.read_text().partition('id="test">')[2].partition("</script>")[0]
+    key = open_key(json.loads(data)["key"])
+    heard = [name for name in key.systems if name.startswith("step")]
+    assert heard == [f"step {step}" for step in (10, 15, 20, 30, 35, 40)]
+    assert key.mode == "mushra" and key.reference == "natural" and len(key.anchors) == 1
+    with pytest.raises(HparamsError, match="multiple of eval_interval_steps 1000"):
+        parse_hparams(RECIPE | {"listening_page_interval_steps": 1500}, "test")
+
+
+def test_training_goes_on_without_a_page(tmp_path, caplog):
+    assert write_training_page(tmp_path, {"a": np.ones(100, np.float32)}, 22050) is None
+    assert "no listening page" in caplog.text

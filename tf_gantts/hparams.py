@@ -105,6 +105,7 @@ class Hparams(_Section):
     log_interval_steps: PositiveInt = 100
     eval_max_frames: PositiveInt = 256  # held-out clips are evaluated in segments of this length
     num_save_intermediate_results: NonNegativeInt = 4
+    listening_page_interval_steps: NonNegativeInt = 0  # 0: none; see RUN/samples/listening.html
     keep_last_checkpoints: PositiveInt = 3
     best_metric: str = "eval/mel_loss"  # of the best checkpoint: a scalar of the evaluation
     eval_metrics: list[str] = []  # such as [pesq, stoi, mcd], also measured at every evaluation
@@ -126,6 +127,12 @@ class Hparams(_Section):
             raise ValueError(
                 f"batch_max_steps {self.batch_max_steps} must be a multiple of hop_size"
                 f" {self.hop_size}"
+            )
+        if self.listening_page_interval_steps % self.eval_interval_steps:
+            raise ValueError(
+                f"listening_page_interval_steps {self.listening_page_interval_steps} must be a"
+                f" multiple of eval_interval_steps {self.eval_interval_steps}: samples are made"
+                f" at evaluations"
             )
         return self
 

@@ -14,6 +14,7 @@ from tf_gantts.audio.files import write_wav
 from tf_gantts.audio.mel import log_mel
 from tf_gantts.data.segments import held_out_segments, read_clip
 from tf_gantts.data.store import FeatureStore
+from tf_gantts.evaluation.listening.training_page import write_training_page
 from tf_gantts.evaluation.missing import Missing
 from tf_gantts.evaluation.scores import metrics_named
 from tf_gantts.training.loggers import Loggers
@@ -116,7 +117,11 @@ class HeldOut:
         return result.numpy()[0, : len(mel) * spec.hop_size, 0]
 
     def save_samples(self, run: Path, step: int, loggers: Loggers) -> None:
-        """Writes the samples of a step as WAV and PNG, and hands them to the loggers."""
+        """Writes the samples of a step as WAV and PNG, and hands them to the loggers.
+
+        Every `listening_page_interval_steps`, also RUN/samples/listening.html with the samples of
+        several steps.
+        """
         if not self._sampled:
             return
         spec = self._system.mel_spec
@@ -129,3 +134,7 @@ class HeldOut:
             plot.save_spectrogram(folder / f"{name}.png", rows, spec, title=f"{name}, step {step}")
             loggers.audio(f"samples/{name}", safe, spec.sampling_rate, step)
             loggers.image(f"samples/{name}", plot.spectrogram_image(rows), step)
+        interval = self._system.hparams.listening_page_interval_steps
+        if interval and step % interval == 0:
+            natural = {name: audio for name, _, audio in self._clips[: self._sampled]}
+            write_training_page(run / "samples", natural, spec.sampling_rate)
