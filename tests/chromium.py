@@ -5,6 +5,7 @@ Debian's package `chromium` is enough: no driver, no package. Nothing but files 
 
 import base64
 import fcntl
+import functools
 import json
 import os
 import shutil
@@ -31,11 +32,17 @@ _SECONDS = 120
 
 
 def find_chromium() -> str:
-    """Path of the browser; skips the test without one."""
+    """Path of the browser; skips the test without one that runs."""
     for name in _NAMES:
-        if path := shutil.which(name):
+        # Ubuntu has a script of this name which only says that the browser is elsewhere.
+        if (path := shutil.which(name)) and _runs(path):
             return path
     pytest.skip("no chromium to open the page with (Debian: apt-get install chromium)")
+
+
+@functools.cache
+def _runs(path: str) -> bool:
+    return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def _pipe() -> tuple[int, int]:

@@ -76,7 +76,9 @@ class Project:
         bin_folder.mkdir(parents=True)
         (folder / "stand_in.py").write_text(_STAND_IN)
         self.script(bin_folder / "python", f'exec "{sys.executable}" "{folder}/stand_in.py" "$@"')
-        self.script(bin_folder / "flite", "exit 0")  # so that nothing is installed for the corpus
+        # So that no package is installed for the corpus and for the browser.
+        for name in ("flite", "chromium"):
+            self.script(bin_folder / name, "exit 0")
         (bin_folder / "activate").write_text(f'export PATH="{bin_folder}:$PATH"\n')
         self.environment = {
             **os.environ,

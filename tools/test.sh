@@ -11,6 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # pesq has no wheels: pip compiles it. Where no compiler can be had, pip says so.
 command -v gcc >/dev/null || apt_install gcc libc6-dev python3-dev || true
+# The pages are opened in a browser. Where there is none, their tests are skipped, with a reason.
+command -v chromium google-chrome >/dev/null || apt_install chromium || true
 
 lock=${TF_GANTTS_LOCK:-docker/requirements-2.21.txt}
 constraints=(docker/requirements-test.txt)

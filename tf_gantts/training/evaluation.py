@@ -136,5 +136,5 @@ class HeldOut:
             loggers.image(f"samples/{name}", plot.spectrogram_image(rows), step)
         interval = self._system.hparams.listening_page_interval_steps
         if interval and step % interval == 0:
-            natural = {name: audio for name, _, audio in self._clips[: self._sampled]}
-            write_training_page(run / "samples", natural, spec.sampling_rate)
+            recordings = {name: audio for name, _, audio in self._clips[: self._sampled]}
+            write_training_page(run / "samples", recordings, spec.sampling_rate)
