@@ -11,7 +11,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,11 @@ from tf_gantts.audio.files import write_atomically
 from tf_gantts.data.store import SPLITS, open_store
 from tf_gantts.errors import CheckpointError, EvaluationError
 from tf_gantts.evaluation import comparison, judges, tables
+from tf_gantts.evaluation.curves import Curve, read_curves
 from tf_gantts.evaluation.machine import machine_facts
 from tf_gantts.evaluation.naturalness import PREDICTORS
 from tf_gantts.evaluation.recognition import RECOGNIZERS
+from tf_gantts.evaluation.report import REPORT_NAME, Report, write_report
 from tf_gantts.evaluation.results import (
     Bootstrap,
     Results,
@@ -31,7 +33,7 @@ from tf_gantts.evaluation.results import (
 )
 from tf_gantts.evaluation.speaker_similarity import load_encoder
 from tf_gantts.evaluation.table import Table
-from tf_gantts.hparams import VocoderGanHparams
+from tf_gantts.hparams import VocoderGanHparams, dump_hparams
 
 if TYPE_CHECKING:
     from tf_gantts.serving.rows import HeldOut
@@ -156,7 +158,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     judges.measure_naturalness(table, [name for name in arguments.naturalness if name != "none"])
     judges.measure_speakers(table, encoder)
     results = table.results(_facts(arguments, held))
-    write_everything(arguments.out, results)
+    write_everything(arguments.out, results, *_training(arguments))
     if results.failures:
         more = f" and {len(results.failures) - 1} more" if len(results.failures) > 1 else ""
         raise EvaluationError(
@@ -164,15 +166,26 @@ def evaluate(arguments: argparse.Namespace) -> None:
         )
 
 
-def write_everything(out: Path, results: Results) -> None:
-    """Writes the results as JSON, CSV and Markdown, and prints the table."""
+def write_everything(
+    out: Path, results: Results, curves: Mapping[str, Curve], hparams: str
+) -> None:
+    """Writes the results as JSON, CSV, Markdown and a page, and prints the table.
+
+    Args:
+        out: The folder, with the waveforms.
+        results: What was found.
+        curves: Loss curves that the page shows.
+        hparams: Hyper-parameters that it shows.
+    """
     names = [row.source.title for row in results.rows if row.source.main]
-    text = tables.markdown_text(results, f"Evaluation of {', '.join(names)}")
+    title = f"Evaluation of {', '.join(names)}"
+    text = tables.markdown_text(results, title)
     write_results(out, results)
     write_atomically(out / "results.csv", tables.csv_text(results).encode())
     write_atomically(out / "results.md", text.encode())
+    page = write_report(out / REPORT_NAME, Report(title, results, out, curves, hparams))
     print(text)
-    _LOG.info("%s: results.json, results.csv, results.md, audio", out)
+    _LOG.info("%s, results.json, results.csv, results.md, audio", page)
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -216,6 +229,18 @@ def _networks(
         if kind:
             name, title = f"{name}_{kind}", f"{title}, {kind}"
         yield Source(name, title, note, heard=not kind, main=not kind), VocoderSynthesis(module)
+
+
+def _training(arguments: argparse.Namespace) -> tuple[dict[str, Curve], str]:
+    """Loss curves and hyper-parameters of the first run; empty without one."""
+    if not arguments.run:
+        return {}, ""
+    from tf_gantts.training.checkpoint import open_checkpoint
+
+    run = arguments.run[0]
+    scalars = run / "scalars.csv"
+    hparams = dump_hparams(open_checkpoint(run, arguments.checkpoint).hparams)
+    return read_curves(scalars) if scalars.is_file() else {}, hparams
 
 
 def _facts(arguments: argparse.Namespace, held: HeldOut) -> dict[str, str]:
