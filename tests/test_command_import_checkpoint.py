@@ -296,6 +296,8 @@ def test_the_features_and_losses_follow_the_configuration(tmp_path):
     vocos = resolved("vocos", {"model": {"init_args": training}})
     assert vocos.lambda_mel == 30 and vocos.mel_spec.padding == "same"
     assert (vocos.mel_spec.mel_scale, vocos.mel_spec.fmax) == ("htk", 22050)
+    extractor["init_args"]["hop_length"] = 441
+    assert resolved("vocos", {"model": {"init_args": training}}).batch_max_steps == 37 * 441
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def resolve_hparams(request: Request) -> VocoderGanHparams:
     """
     from tf_gantts.hparams import parse_hparams
     from tf_gantts.porting.configuration import read_configuration
-    from tf_gantts.porting.recipes import RECIPES, merge
+    from tf_gantts.porting.recipes import RECIPES, merge, whole_frames
 
     reference = RECIPES[request.source]
     base = request.hparams or _RECIPES / reference.base
@@ -177,7 +177,7 @@ def resolve_hparams(request: Request) -> VocoderGanHparams:
     values = read_recipe(base)
     if request.config is not None or request.hparams is None:
         config = read_configuration(request.config) if request.config else {}
-        values = merge(values, reference.values(config))
+        values = whole_frames(merge(values, reference.values(config)))
     for override in request.overrides:
         apply_override(values, override)
     hparams = parse_hparams(values, str(request.config or base))

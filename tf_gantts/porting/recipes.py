@@ -43,6 +43,13 @@ def merge(base: Config, changes: Config) -> Values:
     return merged
 
 
+def whole_frames(values: Config) -> Values:
+    """Hyper-parameters whose training segment is cut to whole frames, as the references cut it."""
+    steps = values.get("batch_max_steps", 0)
+    rest = steps % values.get("hop_size", 1)
+    return {**values, "batch_max_steps": steps - rest} if rest else dict(values)
+
+
 def _renamed(config: Config, names: Mapping[str, str]) -> Values:
     return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
 
@@ -196,9 +203,6 @@ def _parallel_wavegan(config: Config) -> Values:
         values["fmin"] = values["fmin"] or 0.0
     if "fmax" in values:
         values["fmax"] = _highest(config, "fmax", "sampling_rate")
-    hop, steps = values.get("hop_size", 256), values.get("batch_max_steps", 0)
-    if steps % hop:  # ParallelWaveGAN rounds when it trains
-        values["batch_max_steps"] = steps - steps % hop
     return values
 
 
