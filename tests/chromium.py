@@ -174,8 +174,10 @@ class Chromium:
             self.problems.append(values["entry"]["text"])
         elif method == "Runtime.consoleAPICalled" and values["type"] in ("error", "assert"):
             self.problems.append(str(values["args"]))
-        elif method == "Network.loadingFailed" and not values.get("canceled"):
-            self.problems.append(values["errorText"])
+        elif method == "Network.loadingFailed":
+            # What the page itself broke off is no problem: a link that became a download.
+            if not values.get("canceled") and values["errorText"] != "net::ERR_ABORTED":
+                self.problems.append(f"{values['type']}: {values['errorText']}")
         elif method == "Network.requestWillBeSent":
             url = values["request"]["url"]
             if not url.startswith(("data:", "blob:")):

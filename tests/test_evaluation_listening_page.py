@@ -105,7 +105,7 @@ def test_a_whole_test_is_answered_and_read_back(stimuli, browser, tmp_path):
     assert screen(key, listener).failed_checks == 0
     for answer in listener.of_kind("test"):
         assert {answer.trial.sounds[s]: g for s, g in answer.ratings.items()} == truth
-    assert browser.problems == [] and len(browser.requests) == 1
+    assert (browser.problems, len(browser.requests)) == ([], 1)
 
 
 @pytest.mark.parametrize(("mode", "key", "expected"), [("mos", "4", 4), ("ab", "3", "second")])

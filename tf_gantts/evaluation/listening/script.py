@@ -100,7 +100,8 @@ class Player {
       this.audio.currentTime = Math.min(other.audio.currentTime, this.audio.duration || 0);
     }
     this.plays += 1;
-    this.audio.play();
+    // A pause before the sound has begun rejects the promise; that is no error.
+    this.audio.play().catch(() => this.show());
   }
 
   show() {
