@@ -22,6 +22,10 @@ class CorpusError(GanTTSError):
     """A folder of recordings is not a corpus that can be read."""
 
 
+class TextError(GanTTSError):
+    """A text cannot be read."""
+
+
 class FeatureStoreError(GanTTSError):
     """A feature store is missing, incomplete or damaged."""
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import _ctypes
+import contextlib
 import ctypes
-import importlib.util
-import threading
+from collections.abc import Iterator
 
 import numpy as np
 
-from tf_gantts.errors import CorpusError
+from tf_gantts.errors import CorpusError, TextError
 from tf_gantts.generation.voices import Speech
+from tf_gantts.text import espeak_library
+from tf_gantts.text.espeak_library import EE_OK, is_available
+
+__all__ = ["EspeakVoice", "describe_voices", "is_available", "voice_names"]
 
 # Constants of speak_lib.h.
-_AUDIO_OUTPUT_SYNCHRONOUS = 2
 _POS_CHARACTER = 1
 _CHARS_UTF8 = 1
-_EE_OK = 0
-_BUFFER_MILLISECONDS = 0  # the library's own choice
 
 _ACCENTS = ("en-us", "en", "en-029", "en-gb-scotland", "en-gb-x-rp", "en-us-nyc")
 # The variants with an echo or breath (f2, f3, f5) read memory that was never set and so speak
@@ -27,13 +27,6 @@ _SPEAKERS = ("f1", "f4", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8")
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
-# The library keeps its state in globals.
-_LOCK = threading.Lock()
-
-
-def is_available() -> bool:
-    """Whether the package with the library is installed."""
-    return importlib.util.find_spec("espeakng_loader") is not None
 
 
 def voice_names() -> list[str]:
@@ -62,13 +55,9 @@ class EspeakVoice:
 
     def version(self) -> str:
         """The library's name and version."""
-        with _LOCK:
-            library = _load()
-            try:
-                library.espeak_Info.restype = ctypes.c_char_p
-                return f"espeak-ng {library.espeak_Info(None).decode()}"
-            finally:
-                _unload(library)
+        with _library() as library:
+            library.espeak_Info.restype = ctypes.c_char_p
+            return f"espeak-ng {library.espeak_Info(None).decode()}"
 
     def speak(self, text: str) -> Speech:
         """Speaks one sentence.
@@ -94,28 +83,21 @@ class EspeakVoice:
                 chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
             return 0
 
-        with _LOCK:
-            library = _load()
+        with _library() as library:
             try:
                 rate = self._start(library, collect)
                 self._synthesize(library, text)
             finally:
                 library.espeak_Terminate()
-                _unload(library)
         audio = np.concatenate(chunks) if chunks else np.zeros(0, np.int16)
         if not audio.any():
             raise CorpusError(f"espeak-ng voice {self.name} spoke only silence for '{text}'")
         return Speech(audio=audio, sampling_rate=rate)
 
     def _start(self, library: ctypes.CDLL, collect) -> int:
-        import espeakng_loader
-
-        data = espeakng_loader.get_data_path().encode()
-        rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, _BUFFER_MILLISECONDS, data, 0)
-        if rate <= 0:
-            raise CorpusError(f"espeak-ng does not start with the data in {data.decode()}")
+        rate = espeak_library.initialize(library)
         library.espeak_SetSynthCallback(collect)
-        if library.espeak_SetVoiceByName(self.name.encode()) != _EE_OK:
+        if library.espeak_SetVoiceByName(self.name.encode()) != EE_OK:
             raise CorpusError(f"espeak-ng has no voice '{self.name}'")
         return rate
 
@@ -135,20 +117,14 @@ class EspeakVoice:
         status = library.espeak_Synth(
             content, len(content) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
         )
-        if status != _EE_OK or library.espeak_Synchronize() != _EE_OK:
+        if status != EE_OK or library.espeak_Synchronize() != EE_OK:
             raise CorpusError(f"espeak-ng failed with status {status} for '{text}'")
 
 
-def _load() -> ctypes.CDLL:
+@contextlib.contextmanager
+def _library() -> Iterator[ctypes.CDLL]:
     try:
-        import espeakng_loader
-
-        return ctypes.CDLL(espeakng_loader.get_library_path())
-    except ImportError:
-        raise CorpusError("espeak is not installed: pip install espeakng-loader") from None
-    except OSError as error:
-        raise CorpusError(f"espeak-ng's library does not load: {error}") from None
-
-
-def _unload(library: ctypes.CDLL) -> None:
-    _ctypes.dlclose(library._handle)
+        with espeak_library.loaded() as library:
+            yield library
+    except TextError as error:
+        raise CorpusError(str(error)) from None
