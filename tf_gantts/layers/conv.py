@@ -41,6 +41,7 @@ class Conv1D(keras.layers.Layer):
         use_weight_norm: Whether the kernel is weight-normalised.
         use_spectral_norm: Whether it is divided by its largest singular value.
         init_stddev: Kernel drawn from N(0, init_stddev^2); None for PyTorch's default uniform.
+        weight_initializer: Initial kernel, instead of the one that `init_stddev` says.
         **kwargs: Keras layer arguments (name, dtype, ...).
 
     Raises:
@@ -62,6 +63,7 @@ class Conv1D(keras.layers.Layer):
         use_weight_norm: bool = False,
         init_stddev: float | None = None,
         use_spectral_norm: bool = False,
+        weight_initializer: keras.initializers.Initializer | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,6 +89,7 @@ class Conv1D(keras.layers.Layer):
         self.use_weight_norm = use_weight_norm
         self.use_spectral_norm = use_spectral_norm
         self.init_stddev = init_stddev
+        self.weight_initializer = keras.initializers.get(weight_initializer)
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Creates the variables for inputs (B, T, channels)."""
@@ -97,7 +100,7 @@ class Conv1D(keras.layers.Layer):
             )
         fan_in = channels // self.groups * self.kernel_size
         shape = self.kernel_shape(channels)
-        initializer = initializers.kernel(fan_in, self.init_stddev)
+        initializer = self.weight_initializer or initializers.kernel(fan_in, self.init_stddev)
         self.kernel: NormalizedWeight | SpectralWeight
         if self.use_spectral_norm:
             self.kernel = SpectralWeight(self, shape, initializer)
@@ -139,7 +142,9 @@ class Conv1D(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
+        initializer = self.weight_initializer
         return super().get_config() | {
+            "weight_initializer": initializer and keras.initializers.serialize(initializer),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "stride": self.stride,

@@ -24,3 +24,18 @@ def kernel(fan_in: int, stddev: float | None) -> keras.initializers.Initializer:
     if stddev is None:
         return uniform_of_fan_in(fan_in)
     return keras.initializers.RandomNormal(0.0, stddev)
+
+
+def xavier_uniform(nonlinearity: str) -> keras.initializers.Initializer:
+    """PyTorch's `xavier_uniform_` with `calculate_gain(nonlinearity)`.
+
+    Args:
+        nonlinearity: What follows: "linear", "sigmoid", "relu" or "tanh".
+    """
+    # limit = gain * sqrt(6 / (fan_in + fan_out)) is variance gain^2 over the mean of both.
+    return keras.initializers.VarianceScaling(
+        _GAINS[nonlinearity] ** 2, mode="fan_avg", distribution="uniform"
+    )
+
+
+_GAINS = {"linear": 1.0, "sigmoid": 1.0, "relu": math.sqrt(2.0), "tanh": 5.0 / 3.0}

@@ -22,6 +22,7 @@ from tf_gantts.networks.multi_scale_multi_period_discriminator import (
     HiFiGANMultiScaleMultiPeriodDiscriminator,
 )
 from tf_gantts.networks.network import Network, require_known
+from tf_gantts.networks.tacotron2 import Tacotron2
 from tf_gantts.networks.vocos import VocosGenerator
 from tf_gantts.networks.weights import count_parameters, fold_weight_norm
 
@@ -33,6 +34,7 @@ NETWORKS: dict[str, type[Network]] = {
     "HiFiGANMultiScaleDiscriminator": HiFiGANMultiScaleDiscriminator,
     "HiFiGANMultiScaleMultiPeriodDiscriminator": HiFiGANMultiScaleMultiPeriodDiscriminator,
     "VocosGenerator": VocosGenerator,
+    "Tacotron2": Tacotron2,
     "MultiResolutionDiscriminator": MultiResolutionDiscriminator,
     "MultiPeriodMultiResolutionDiscriminator": MultiPeriodMultiResolutionDiscriminator,
     "BertEncoder": BertEncoder,

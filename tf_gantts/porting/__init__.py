@@ -11,7 +11,7 @@ import numpy as np
 from tf_gantts import networks
 from tf_gantts.errors import HparamsError, PortingError
 from tf_gantts.networks.architecture import differences
-from tf_gantts.porting import bert, hifigan, parallel_wavegan, vocos
+from tf_gantts.porting import bert, hifigan, parallel_wavegan, tacotron2, vocos
 from tf_gantts.porting.checkpoints import holds, read_checkpoint, state_dict_at
 from tf_gantts.porting.parallel_wavegan import statistics_of
 from tf_gantts.porting.source import Source, source_named
@@ -38,6 +38,7 @@ SOURCES: dict[str, Source] = {
     **hifigan.SOURCES,
     **vocos.SOURCES,
     **bert.SOURCES,
+    **tacotron2.SOURCES,
 }
 
 

@@ -13,13 +13,17 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf_gantts.layers.batch_norm import BatchNorm
+from tf_gantts.layers.bidirectional_lstm import BidirectionalLSTM
 from tf_gantts.layers.conv import Conv1D
 from tf_gantts.layers.conv_transpose import ConvTranspose1D
 from tf_gantts.layers.convnext import ConvNeXtBlock
 from tf_gantts.layers.depthwise_conv import DepthwiseConv1D
+from tf_gantts.layers.embedding import Embedding
 from tf_gantts.layers.inverse_stft import InverseSTFT
 from tf_gantts.layers.layer_norm import LayerNorm
 from tf_gantts.layers.linear import Linear
+from tf_gantts.layers.lstm_cell import LSTMCell
 from tf_gantts.layers.period_conv import PeriodConv
 from tf_gantts.layers.spectral_norm import SpectralWeight
 from tf_gantts.layers.weight_norm import NormalizedWeight, fold, norm
@@ -158,11 +162,14 @@ def _with_plain_weight(to_ours: Layout, to_theirs: Layout) -> Codec:
     def read(reader: Reader, prefix: str, layer: Any) -> None:
         weight = reader.take(f"{prefix}.weight")
         reader.give(layer.weight, None if weight is None else to_ours(weight), f"{prefix}.weight")
-        reader.give(layer.bias, reader.take(f"{prefix}.bias"), f"{prefix}.bias")
+        if layer.bias is not None:
+            reader.give(layer.bias, reader.take(f"{prefix}.bias"), f"{prefix}.bias")
 
     def write(prefix: str, layer: Any, value: Value) -> dict[str, np.ndarray]:
-        weight = np.ascontiguousarray(to_theirs(value(layer.weight)))
-        return {f"{prefix}.weight": weight, f"{prefix}.bias": value(layer.bias)}
+        state = {f"{prefix}.weight": np.ascontiguousarray(to_theirs(value(layer.weight)))}
+        if layer.bias is not None:
+            state[f"{prefix}.bias"] = value(layer.bias)
+        return state
 
     return read, write
 
@@ -189,14 +196,73 @@ def _write_window(prefix: str, layer: InverseSTFT, value: Value) -> dict[str, np
     return {f"{prefix}.window": layer.window.astype(np.float32)}
 
 
-def _read_embedding(reader: Reader, prefix: str, layer: keras.layers.Embedding) -> None:
+def _read_keras_embedding(reader: Reader, prefix: str, layer: keras.layers.Embedding) -> None:
     reader.give(layer.embeddings, reader.take(f"{prefix}.weight"), f"{prefix}.weight")
 
 
-def _write_embedding(
+def _write_keras_embedding(
     prefix: str, layer: keras.layers.Embedding, value: Value
 ) -> dict[str, np.ndarray]:
     return {f"{prefix}.weight": value(layer.embeddings)}
+
+
+def _read_embedding(reader: Reader, prefix: str, layer: Embedding) -> None:
+    reader.give(layer.weight, reader.take(f"{prefix}.weight"), f"{prefix}.weight")
+
+
+def _write_embedding(prefix: str, layer: Embedding, value: Value) -> dict[str, np.ndarray]:
+    return {f"{prefix}.weight": value(layer.weight)}
+
+
+_STATISTICS = ("weight", "bias", "running_mean", "running_var")
+
+
+def _read_batch_norm(reader: Reader, prefix: str, layer: BatchNorm) -> None:
+    for name in _STATISTICS:
+        key = f"{prefix}.{name}"
+        reader.give(getattr(layer, name), reader.take(key), key)
+
+
+def _write_batch_norm(prefix: str, layer: BatchNorm, value: Value) -> dict[str, np.ndarray]:
+    state = {f"{prefix}.{name}": value(getattr(layer, name)) for name in _STATISTICS}
+    # PyTorch wants it, and uses it only where its momentum is None.
+    return state | {f"{prefix}.num_batches_tracked": np.zeros((), np.int64)}
+
+
+def _read_lstm(reader: Reader, prefix: str, cell: LSTMCell, suffix: str = "") -> None:
+    keys = [f"{prefix}.{name}{suffix}" for name in ("weight_ih", "weight_hh")]
+    parts = [reader.take(key) for key in keys]
+    found = [part.T for part in parts if part is not None]
+    if len(found) == 2:
+        reader.give(cell.weight, np.concatenate(found), keys[0])
+    for name in ("bias_ih", "bias_hh"):
+        key = f"{prefix}.{name}{suffix}"
+        reader.give(getattr(cell, name), reader.take(key), key)
+
+
+def _write_lstm(
+    prefix: str, cell: LSTMCell, value: Value, suffix: str = ""
+) -> dict[str, np.ndarray]:
+    weight = value(cell.weight).T
+    return {
+        f"{prefix}.weight_ih{suffix}": np.ascontiguousarray(weight[:, : -cell.units]),
+        f"{prefix}.weight_hh{suffix}": np.ascontiguousarray(weight[:, -cell.units :]),
+        f"{prefix}.bias_ih{suffix}": value(cell.bias_ih),
+        f"{prefix}.bias_hh{suffix}": value(cell.bias_hh),
+    }
+
+
+def _read_bidirectional(reader: Reader, prefix: str, layer: BidirectionalLSTM) -> None:
+    _read_lstm(reader, prefix, layer.forward, "_l0")
+    _read_lstm(reader, prefix, layer.backward, "_l0_reverse")
+
+
+def _write_bidirectional(
+    prefix: str, layer: BidirectionalLSTM, value: Value
+) -> dict[str, np.ndarray]:
+    return _write_lstm(prefix, layer.forward, value, "_l0") | _write_lstm(
+        prefix, layer.backward, value, "_l0_reverse"
+    )
 
 
 CODECS: dict[type, Codec] = {
@@ -209,7 +275,11 @@ CODECS: dict[type, Codec] = {
     DepthwiseConv1D: _with_plain_weight(
         lambda weight: weight.reshape(len(weight), -1).T, lambda weight: weight.T[:, np.newaxis]
     ),
-    keras.layers.Embedding: (_read_embedding, _write_embedding),
+    keras.layers.Embedding: (_read_keras_embedding, _write_keras_embedding),  # gathers rows
     ConvNeXtBlock: (_read_convnext, _write_convnext),
     InverseSTFT: (_read_window, _write_window),
+    Embedding: (_read_embedding, _write_embedding),
+    BatchNorm: (_read_batch_norm, _write_batch_norm),
+    LSTMCell: (_read_lstm, _write_lstm),
+    BidirectionalLSTM: (_read_bidirectional, _write_bidirectional),
 }

@@ -151,6 +151,7 @@ def suites() -> dict[str, Suite]:
     from tf_gantts.porting.parity_bert import check_bert
     from tf_gantts.porting.parity_hifigan import check_hifigan, check_speechbrain
     from tf_gantts.porting.parity_pwg import check_losses, check_melgan
+    from tf_gantts.porting.parity_tacotron2 import check_tacotron2
     from tf_gantts.porting.parity_vocos import check_vocos
 
     return {
@@ -159,6 +160,7 @@ def suites() -> dict[str, Suite]:
         "hifigan": check_hifigan,
         "speechbrain_hifigan": check_speechbrain,
         "vocos": check_vocos,
+        "tacotron2": check_tacotron2,
         "bert": check_bert,
     }
 
