@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tf_gantts.evaluation.bootstrap import bootstrap_difference, bootstrap_mean
-from tf_gantts.evaluation.scores import columns, summarize
 
 
 def test_the_interval_is_the_textbook_one():
@@ -48,13 +47,6 @@ def test_one_clip_has_no_interval_and_none_has_no_mean():
     assert (one.mean, one.count) == (3.0, 1)
     assert np.isnan([one.low, one.high, none.mean]).all()
     assert none.count == 0
-
-
-def test_summarize_gives_every_column():
-    clips = [{column.name: value for column in columns()} for value in (1.0, 2.0)]
-    summary = summarize(clips)
-    assert list(summary) == [column.name for column in columns()]
-    assert all(estimate.mean == 1.5 for estimate in summary.values())
 
 
 def test_a_difference_is_paired():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.errors import HparamsError
 from tf_gantts.evaluation import duration, f0, log_mel, mcd, periodicity, pesq, stft, stoi
-from tf_gantts.evaluation.bootstrap import Estimate, bootstrap_mean
 from tf_gantts.evaluation.metric import Column, Metric
 from tf_gantts.evaluation.pair import check_pair
 
@@ -56,29 +55,3 @@ def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str
     for metric in METRICS:
         result |= metric.score(natural, generated, spec)
     return result
-
-
-def summarize(scores: Sequence[Mapping[str, float]]) -> dict[str, Estimate]:
-    """Mean and confidence interval of every column.
-
-    Args:
-        scores: The result of `score` for each clip.
-
-    Returns:
-        Column name -> estimate over the clips.
-    """
-    return {
-        column.name: bootstrap_mean([clip[column.name] for clip in scores]) for column in columns()
-    }
-
-
-def measured_columns(table: Mapping[str, Mapping[str, Estimate]]) -> list[Column]:
-    """The columns that have a number in at least one row.
-
-    Args:
-        table: Source name -> the result of `summarize`.
-
-    Returns:
-        Those of `columns()`, in their order.
-    """
-    return [column for column in columns() if any(row[column.name].count for row in table.values())]
