@@ -63,7 +63,7 @@ class BidirectionalLSTM(keras.layers.Layer):
         outputs = tf.TensorArray(gates.dtype, steps, element_shape=(2, gates.shape[2], self.units))
 
         def step(t, hidden, cell, outputs):  # type: ignore[no-untyped-def]
-            joined = inputs.read(t) + tf.matmul(hidden, recurrent.constant)
+            joined = inputs.read(t) + recurrent(hidden)
             hidden, cell = lstm_update(tf.cast(joined, cell.dtype), cell)
             hidden = tf.cast(hidden, gates.dtype)
             return t + 1, hidden, cell, outputs.write(t, hidden)

@@ -11,15 +11,20 @@ class LoopWeight:
     """A matrix that multiplies something in every step of a loop.
 
     Left to itself, the gradient of a loop adds a product of the weight's size in every step, which
-    is bound by memory: 600 times 40 MB for a full-size Tacotron 2. Here it is one product of all
-    steps' inputs with all steps' gradients. The loop computes `x @ constant + probe[step]`, where
-    the probe is zero and only carries the gradient out of the loop, and the inputs of all steps are
+    is bound by memory: 600 times 67 MB for a full-size Tacotron 2. Here it is one product of all
+    steps' inputs with all steps' gradients. The loop computes `weight(x) + probe[step]`, where the
+    probe is zero and only carries the gradient out of the loop, and the inputs of all steps are
     handed over afterwards:
 
         weight = LoopWeight(matrix)
         probe = weight.probe((steps, batch))
-        ... tf.while_loop(... x @ weight.constant + probe[step] ...)
+        ... tf.while_loop(... weight(x) + probe[step] ...)
         weight.inputs = xs  # (steps, batch, rows)
+
+    The matrix is transposed once, because products of few rows are fastest with the large factor
+    plain in float32 and transposed in half precision. Measured on one core (EPYC, oneDNN), 8 rows,
+    2560 x 4096: forward 3.6 against 6.8 ms (bfloat16 4.9 against 2.0), the gradient of the rows 2.7
+    against 6.3 ms (bfloat16 3.1 against 2.1).
 
     Args:
         matrix: (..., rows, columns).
@@ -27,8 +32,21 @@ class LoopWeight:
 
     def __init__(self, matrix: tf.Tensor) -> None:
         self._matrix = matrix
-        self.constant = tf.stop_gradient(matrix)
+        self._plain = tf.stop_gradient(matrix)
+        self._transposed = tf.linalg.matrix_transpose(self._plain)
         self.inputs: tf.Tensor | None = None
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        """The product (..., rows) @ matrix, without a gradient for the matrix."""
+
+        @tf.custom_gradient
+        def multiply(x: tf.Tensor):  # type: ignore[no-untyped-def]
+            def gradient(upstream: tf.Tensor) -> tf.Tensor:
+                return _product(upstream, self._transposed, self._plain)
+
+            return _product(x, self._plain, self._transposed), gradient
+
+        return multiply(x)
 
     def probe(self, shape: tuple[int | tf.Tensor, ...]) -> tf.Tensor:
         """Zeros (*shape, columns) that carry the gradient out of the loop.
@@ -49,6 +67,12 @@ class LoopWeight:
             return tf.zeros((*shape, matrix.shape[-1]), matrix.dtype), gradient
 
         return zeros(self._matrix)
+
+
+def _product(x: tf.Tensor, plain: tf.Tensor, transposed: tf.Tensor) -> tf.Tensor:
+    if x.dtype == tf.bfloat16:
+        return tf.matmul(x, transposed, transpose_b=True)
+    return tf.matmul(x, plain)
 
 
 def _rows(x: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:

@@ -296,21 +296,21 @@ class Tacotron2Decoder(keras.layers.Layer):
         """One decoder step."""
         first, second = (None, None) if seed is None else seeds(seed, 2)
         joined = tf.concat([state.context, state.attention_hidden], axis=-1)
-        gates = tf.matmul(joined, weights.attention.constant) + shares.attention
+        gates = weights.attention(joined) + shares.attention
         query, attention_cell = self.attention_rnn.update(
             gates, state.attention_hidden, state.attention_cell, first
         )
         alignment = self.attention.align(
-            tf.matmul(query, weights.query.constant) + shares.query,
+            weights.query(query) + shares.query,
             state.alignment,
             state.cumulative,
             weights.memory,
             window,
         )
         row = tf.cast(alignment, query.dtype)[:, tf.newaxis]
-        context = (tf.matmul(row, weights.values.constant) + shares.context)[:, 0]
+        context = (weights.values(row) + shares.context)[:, 0]
         joined = tf.concat([query, context, state.hidden], axis=-1)
-        gates = tf.matmul(joined, weights.decoder.constant) + shares.decoder
+        gates = weights.decoder(joined) + shares.decoder
         hidden, cell = self.decoder_rnn.update(gates, state.hidden, state.cell, second)
         cumulative = state.cumulative + alignment
         return DecoderState(query, attention_cell, hidden, cell, alignment, cumulative, context)
