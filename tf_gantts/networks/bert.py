@@ -120,8 +120,8 @@ class BertEncoder(Network):
         """Creates the variables; called by the constructor."""
         for table in (self.word_embeddings, self.position_embeddings, self.type_embeddings):
             table.build((None, None))
-        pooler = [] if self.pooler is None else [self.pooler]
-        for layer in (self.embedding_norm, *self.blocks, *pooler):
+        layers: list[keras.layers.Layer] = [self.embedding_norm, *self.blocks]
+        for layer in layers if self.pooler is None else [*layers, self.pooler]:
             layer.build((None, None, self.hidden_size))
         self.built = True
 

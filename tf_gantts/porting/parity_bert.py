@@ -35,8 +35,8 @@ def check_bert(fixture: Fixture) -> Iterator[Row]:
 
 def _output(network: BertEncoder, inputs: Mapping[str, tf.Tensor], tensor: str) -> tf.Tensor | None:
     """Our value of an expected output; None for one of another kind."""
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    ids, mask, types = (inputs.get(name) for name in names)
+    ids = inputs["input_ids"]
+    mask, types = (inputs.get(name) for name in ("attention_mask", "token_type_ids"))
     if tensor.startswith(_SHORT):
         count, _, tensor = tensor.removeprefix(_SHORT).partition("_")
         ids, mask, types = ids[:, : int(count)], None, None
