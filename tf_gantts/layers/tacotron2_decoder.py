@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -181,7 +182,7 @@ class Tacotron2Decoder(keras.layers.Layer):
         steps, batch = steps_of(frames, 0), steps_of(frames, 1)
         weights = self._weights(memory, valid)
         all_shares = Shares(
-            self._attention_share(frames) + weights.attention.probe((steps, batch)),
+            self._first_share()(frames) + weights.attention.probe((steps, batch)),
             self._query_share() + weights.query.probe((steps, batch)),
             weights.values.probe((steps, batch, 1)),
             self.decoder_rnn.bias + weights.decoder.probe((steps, batch)),
@@ -244,7 +245,7 @@ class Tacotron2Decoder(keras.layers.Layer):
             tf.zeros([], memory.dtype),
             self.decoder_rnn.bias,
         )
-        out_matrix, out_bias = self._joined_projections()
+        first_share, (out_matrix, out_bias) = self._first_share(), self._joined_projections()
         limit, batch, full = tf.reduce_max(stop.most), steps_of(memory, 0), self.variable_dtype
         start = self._start(memory)
         go = tf.zeros((batch, self.frame_size), memory.dtype)
@@ -254,8 +255,9 @@ class Tacotron2Decoder(keras.layers.Layer):
         ended, finished = tf.zeros((batch,), tf.bool), tf.zeros((batch,), tf.bool)
 
         def step(t, frame, state, length, ended, finished, outputs):  # type: ignore[no-untyped-def]
-            previous = self.prenet(frame, seed_of_step(seed, t))
-            shares = fixed._replace(attention=self._attention_share(previous))
+            shares = fixed._replace(
+                attention=first_share(self.prenet(frame, seed_of_step(seed, t)))
+            )
             state = self._step(shares, state, weights, None, window)
             features = tf.concat([state.hidden, state.context], axis=-1)
             out = tf.matmul(features, out_matrix) + out_bias
@@ -324,10 +326,11 @@ class Tacotron2Decoder(keras.layers.Layer):
             self.attention.remember(memory, valid),
         )
 
-    def _attention_share(self, frames: tf.Tensor) -> tf.Tensor:
-        """Share of the previous frames (..., prenet channels) in the attention LSTM's gates."""
-        cell, size = self.attention_rnn, self.prenet.units[-1]
-        return tf.tensordot(frames, cell.matrix[:size], axes=1) + cell.bias
+    def _first_share(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Previous frames (..., prenet channels) to their share in the attention LSTM's gates."""
+        cell = self.attention_rnn
+        matrix, bias = cell.matrix[: self.prenet.units[-1]], cell.bias
+        return lambda frames: tf.tensordot(frames, matrix, axes=1) + bias
 
     def _query_share(self) -> tf.Tensor:
         bias = self.attention.query.bias
