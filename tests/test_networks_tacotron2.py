@@ -282,6 +282,7 @@ def test_mixed_precision_keeps_variables_attention_and_outputs_in_float32():
 def test_speaker_and_style_are_added_to_what_the_encoder_returns():
     network = build(**SILENT, n_speakers=3, n_styles=2, condition_embedding_dim=4)
     plain = build(**SILENT)
+    assert len(network.trainable_variables) == len(plain.trainable_variables) + 4
     for variable in plain.encoder_convs.variables + plain.encoder_lstm.variables:
         theirs = {v.path.split("/", 1)[1]: v for v in network.variables}
         theirs[variable.path.split("/", 1)[1]].assign(variable)
