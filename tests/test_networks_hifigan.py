@@ -283,7 +283,8 @@ def test_dynamic_batch_and_length_trace_once():
         mel = noise(batch, frames, 12)
         eager = discriminator(generator(mel))
         for a, b in zip(tf.nest.flatten(call(mel)), tf.nest.flatten(eager), strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-4, rtol=1e-4)
+            largest = np.abs(b).max()  # some untrained maps reach a thousand and cancel to less
+            np.testing.assert_allclose(a, b, atol=1e-5 * max(largest, 1.0))
     assert call.experimental_get_tracing_count() == 1
 
 
