@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tf_gantts.evaluation import bootstrap
 from tf_gantts.evaluation.bootstrap import bootstrap_difference, bootstrap_mean
 
 
@@ -101,3 +102,13 @@ def test_clips_without_both_numbers_are_left_out():
     assert np.isnan(estimate.low) and np.isnan(p)
     estimate, p = bootstrap_difference([nan], [1.0])
     assert estimate.count == 0 and np.isnan(estimate.mean) and np.isnan(p)
+
+
+def test_a_large_corpus_is_resampled_piece_by_piece(monkeypatch):
+    first, second = np.random.default_rng(5).normal(3.0, 1.0, (2, 70))
+    whole = bootstrap_mean(first), bootstrap_difference(first, second)
+    monkeypatch.setattr(bootstrap, "_MOST_DRAWS", 1000)
+    pieces = bootstrap_mean(first), bootstrap_difference(first, second)
+    assert pieces == whole
+    draws = np.random.default_rng(0).integers(70, size=(10_000, 70))
+    assert whole[0].low == pytest.approx(np.quantile(first[draws].mean(axis=1), 0.025))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+_MOST_DRAWS = 1_000_000  # held in memory at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +50,11 @@ def bootstrap_mean(
     mean = float(finite.mean())
     if finite.size == 1:
         return Estimate(mean, np.nan, np.nan, 1)
-    draws = np.random.default_rng(seed).integers(finite.size, size=(resamples, finite.size))
+    means = np.concatenate(
+        [finite[draws].mean(axis=1) for draws in _draws(finite.size, resamples, seed)]
+    )
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(finite[draws].mean(axis=1), (tail, 1.0 - tail))
+    low, high = np.quantile(means, (tail, 1.0 - tail))
     return Estimate(mean, float(low), float(high), int(finite.size))
 
 
@@ -97,12 +101,25 @@ def bootstrap_difference(
     mean = float(np.average(difference, weights=w))
     if difference.size == 1:
         return Estimate(mean, np.nan, np.nan, 1), np.nan
-    draws = np.random.default_rng(seed).integers(difference.size, size=(resamples, difference.size))
-    means = (w * difference)[draws].sum(axis=1) / w[draws].sum(axis=1)
+    weighted = w * difference
+    means = np.concatenate(
+        [
+            weighted[draws].sum(axis=1) / w[draws].sum(axis=1)
+            for draws in _draws(difference.size, resamples, seed)
+        ]
+    )
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, (tail, 1.0 - tail))
-    p = _sign_test(w * difference, resamples, seed)
+    p = _sign_test(weighted, resamples, seed)
     return Estimate(mean, float(low), float(high), int(difference.size)), p
+
+
+def _draws(size: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Clips of each resample, (rows, size) at a time, so that a large corpus fits the memory."""
+    rng = np.random.default_rng(seed)
+    rows = max(_MOST_DRAWS // size, 1)
+    for first in range(0, resamples, rows):
+        yield rng.integers(size, size=(min(rows, resamples - first), size))
 
 
 def _sign_test(values: np.ndarray, resamples: int, seed: int) -> float:
@@ -112,9 +129,11 @@ def _sign_test(values: np.ndarray, resamples: int, seed: int) -> float:
         bits = np.arange(2**size)[:, np.newaxis] >> np.arange(size) & 1
         given = 0
     else:
-        bits = np.random.default_rng(seed).integers(2, size=(resamples, size))
+        rng = np.random.default_rng(seed)
+        bits = rng.integers(2, size=(resamples, size), dtype=np.int8)
         given = 1  # the assignment that was found is one of the possible ones
-    sums = np.abs((1 - 2 * bits) @ values)
+    pieces = np.array_split(bits, -(-bits.size // _MOST_DRAWS))
+    sums = np.abs(np.concatenate([(1 - 2 * piece) @ values for piece in pieces]))
     rounding = 1e-9 * np.abs(values).sum()
     as_far = int(np.count_nonzero(sums >= abs(values.sum()) - rounding))
     return (as_far + given) / (len(bits) + given)
