@@ -203,3 +203,17 @@ def test_float16_finds_its_loss_scale():
     for group in ("generator", "discriminator"):
         assert any(np.any(a != b) for a, b in zip(before[group], after[group], strict=True))
         assert all(np.all(np.isfinite(value)) for value in after[group])
+
+
+def test_the_discriminator_may_see_a_part_of_the_batch():
+    system, batch = _system(adversarial_batch_size=1), _batch()
+    fake = system.discriminator(system.generator(batch["mel"][:1]))
+    real = system.discriminator(batch["audio"][:1])
+    expected = float(system._feature_match_loss(fake, real))
+    part = tf.function(system.train_step, autograph=False)(batch, ADVERSARIAL)
+    whole = tf.function(_system().train_step, autograph=False)(batch, ADVERSARIAL)
+    assert float(part["feature_matching_loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(whole["feature_matching_loss"]) != pytest.approx(expected, rel=1e-4)
+    # The generator's other losses are those of the whole batch.
+    name = "log_stft_magnitude_loss"
+    assert float(whole[name]) == pytest.approx(float(part[name]), rel=1e-5)

@@ -224,7 +224,7 @@ class VocoderGAN(System):
         """
         hp = self.hparams
         mel, audio = self.normalization(batch["mel"]), batch["audio"]
-        judged = self._judged_rows(audio)  # of the batch, by the discriminator
+        judged = self._judged_rows()  # of the batch, by the discriminator
 
         # D(real) is needed twice, for feature matching and for D's own loss: computed once.
         discriminator_tape = tf.GradientTape()
@@ -296,12 +296,17 @@ class VocoderGAN(System):
             scalars |= self._accuracy(real_maps, fake_maps)
         return scalars
 
-    def _judged_rows(self, audio: tf.Tensor) -> int | None:
+    def _judged_rows(self) -> int | None:
         """How many of this replica's rows the discriminator sees; None for all."""
         rows = self.hparams.adversarial_batch_size
         if rows is None:
             return None
-        return min(rows // tf.distribute.get_strategy().num_replicas_in_sync, audio.shape[0])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if rows % replicas:
+            raise HparamsError(
+                f"adversarial_batch_size {rows} cannot be divided among {replicas} replicas"
+            )
+        return rows // replicas
 
     def _generate(self, mel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The waveform, and the sub-bands that it was joined from where the generator has them."""
