@@ -1,4 +1,4 @@
-"""Clips laid end to end in two arrays, from which TensorFlow cuts segments without Python.
+"""Clips laid end to end in arrays, from which TensorFlow cuts segments without Python.
 
 No Python code runs inside the datasets built on this: a `tf.numpy_function` there can hang the
 program for good when an iterator with a prefetch is dropped, because TensorFlow 2.21 then waits,
@@ -33,24 +33,37 @@ class FlatClips:
         store: Where the features are.
         utterances: Indices of the clips.
         allow_cache: Copy the clips into memory if they take less than 60 % of what is available.
+        with_audio: Whether the audio is there too.
 
     Attributes:
         cached: Whether the clips are in memory.
         lengths: Length of each clip (clips,) int64 in frames.
     """
 
-    def __init__(self, store: FeatureStore, utterances: Sequence[int], allow_cache: bool):
+    def __init__(
+        self,
+        store: FeatureStore,
+        utterances: Sequence[int],
+        allow_cache: bool,
+        with_audio: bool = True,
+    ):
         self._spec = store.spec
+        self._tracks = ("mel", "audio") if with_audio else ("mel",)
         self.lengths = np.asarray([store.utterances[i].frames for i in utterances], np.int64)
         self.cached = allow_cache and self._fits(store)
-        mapped = None if self.cached else _map_store(store)
+        mapped = None if self.cached else self._map(store)
         if mapped is None:
             self._begins = np.cumsum(self.lengths) - self.lengths
             mapped = self._copy(store, utterances)
         else:
             begins = np.cumsum([0, *(utterance.frames for utterance in store.utterances)])
             self._begins = begins[list(utterances)]
-        self._mel, self._audio = (_SharedArray(array) for array in mapped)
+        self._arrays = {name: _SharedArray(array) for name, array in mapped.items()}
+
+    def mels(self, clips: tf.Tensor, frames: int | tf.Tensor) -> tf.Tensor:
+        """The beginnings of clips (B,): (B, frames, n_mels) float32 as stored, then silence."""
+        rows, inside = self._rows(clips, tf.zeros_like(clips), frames)
+        return self._mels(rows, inside)
 
     def segments(
         self, clips: tf.Tensor, first: tf.Tensor, frames: int
@@ -65,19 +78,28 @@ class FlatClips:
         Returns:
             Mel (B, F, n_mels) float32 as stored, and audio (B, F * hop_size, 1) float32 in [-1, 1).
         """
-        frame = first[:, tf.newaxis] + tf.range(frames, dtype=tf.int64)
-        last = tf.gather(tf.constant(self.lengths), clips)[:, tf.newaxis] - 1
-        inside = (frame <= last)[:, :, tf.newaxis]
-        begin = tf.gather(tf.constant(self._begins), clips)[:, tf.newaxis]
-        rows = begin + tf.minimum(frame, last)
-        mel, audio = self._mel.gather(rows), self._audio.gather(rows)
-        mel = tf.where(inside, mel, tf.constant(self._spec.silence, tf.float32))
-        audio = tf.where(inside, audio, tf.constant(0, tf.int16))
+        rows, inside = self._rows(clips, first, frames)
+        audio = self._arrays["audio"].gather(rows)
+        audio = tf.where(inside[..., tf.newaxis], audio, tf.constant(0, tf.int16))
         audio = tf.cast(audio, tf.float32) * INT16_SCALE
-        return mel, tf.reshape(audio, (-1, frames * self._spec.hop_size, 1))
+        samples = frames * self._spec.hop_size
+        return self._mels(rows, inside), tf.reshape(audio, (-1, samples, 1))
+
+    def _rows(
+        self, clips: tf.Tensor, first: tf.Tensor, frames: int | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Numbers (B, frames) of rows of the arrays, and whether each is inside its clip."""
+        frame = first[:, tf.newaxis] + tf.range(tf.cast(frames, tf.int64))
+        last = tf.gather(tf.constant(self.lengths), clips)[:, tf.newaxis] - 1
+        begin = tf.gather(tf.constant(self._begins), clips)[:, tf.newaxis]
+        return begin + tf.minimum(frame, last), frame <= last
+
+    def _mels(self, rows: tf.Tensor, inside: tf.Tensor) -> tf.Tensor:
+        silence = tf.constant(self._spec.silence, tf.float32)
+        return tf.where(inside[..., tf.newaxis], self._arrays["mel"].gather(rows), silence)
 
     def _fits(self, store: FeatureStore) -> bool:
-        needed = int(self.lengths.sum()) * _frame_bytes(store)
+        needed = int(self.lengths.sum()) * self._frame_bytes(store)
         available = available_memory()
         if needed < _CACHE_SHARE * available:
             return True
@@ -88,30 +110,37 @@ class FlatClips:
         )
         return False
 
-    def _copy(
-        self, store: FeatureStore, utterances: Sequence[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _frame_bytes(self, store: FeatureStore) -> int:
+        rows = {"mel": 1, "audio": store.spec.hop_size}
+        return sum(store.track(name).row_bytes * rows[name] for name in self._tracks)
+
+    def _map(self, store: FeatureStore) -> dict[str, np.ndarray] | None:
+        """The tracks as they lie in the store's files, a row to a frame; None if they cannot."""
+        mapped = {}
+        for name in self._tracks:
+            array = store.memory_map(name)
+            if array is None:
+                return None
+            mapped[name] = array.reshape(-1, self._row_sizes[name])
+        return mapped
+
+    @property
+    def _row_sizes(self) -> dict[str, int]:
+        """Numbers of each track that belong to a frame."""
+        return {"mel": self._spec.num_mels, "audio": self._spec.hop_size}
+
+    def _copy(self, store: FeatureStore, utterances: Sequence[int]) -> dict[str, np.ndarray]:
         """All clips end to end, in memory or in a temporary file that vanishes with the process."""
         total = int(self.lengths.sum())
         allocate = _in_memory if self.cached else _on_disk
-        mel = allocate((total, self._spec.num_mels), np.dtype(np.float32))
-        audio = allocate((total, self._spec.hop_size), np.dtype(np.int16))
-        for begin, utterance in zip(self._begins, utterances, strict=True):
-            rows = slice(begin, begin + store.utterances[utterance].frames)
-            mel[rows] = store.read(utterance, "mel")
-            audio[rows] = store.read(utterance, "audio").reshape(-1, self._spec.hop_size)
-        return mel, audio
-
-
-def _frame_bytes(store: FeatureStore) -> int:
-    return store.track("mel").row_bytes + store.track("audio").row_bytes * store.spec.hop_size
-
-
-def _map_store(store: FeatureStore) -> tuple[np.ndarray, np.ndarray] | None:
-    mel, audio = store.memory_map("mel"), store.memory_map("audio")
-    if mel is None or audio is None:
-        return None
-    return mel, audio.reshape(-1, store.spec.hop_size)
+        arrays = {}
+        for name in self._tracks:
+            size = self._row_sizes[name]
+            arrays[name] = allocate((total, size), np.dtype(store.track(name).dtype))
+            for begin, utterance in zip(self._begins, utterances, strict=True):
+                rows = slice(begin, begin + store.utterances[utterance].frames)
+                arrays[name][rows] = store.read(utterance, name).reshape(-1, size)
+        return arrays
 
 
 def _in_memory(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:

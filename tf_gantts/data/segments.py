@@ -10,36 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tf_gantts.data.flat import INT16_SCALE, FlatClips
+from tf_gantts.data.order import ReplicaShare, epoch_key, shuffled
 from tf_gantts.data.store import FeatureStore
-from tf_gantts.errors import FeatureStoreError, HparamsError
+from tf_gantts.errors import FeatureStoreError
 
 _LOG = logging.getLogger(__name__)
 
-_SHUFFLE_ROUNDS = 8  # with 4, clips that are neighbours in the store stay so 1.3 times too often
 _PREFETCH_STEPS = 4
-
-
-class _ReplicaShare:
-    """Which rows of which global batch make up the elements of one input pipeline.
-
-    `strategy.distribute_datasets_from_function` hands consecutive elements of a worker's dataset to
-    its replicas in turn.
-    """
-
-    def __init__(self, batch_size: int, context: tf.distribute.InputContext | None):
-        context = context or tf.distribute.InputContext()
-        replicas = context.num_replicas_in_sync
-        if batch_size % replicas:
-            raise HparamsError(
-                f"batch_size {batch_size} cannot be divided among {replicas} replicas"
-            )
-        self.rows = batch_size // replicas  # of one replica
-        self.local = replicas // context.num_input_pipelines  # replicas of this pipeline
-        self._first_replica = context.input_pipeline_id * self.local
-
-    def locate(self, element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Step and first row of an element."""
-        return element // self.local, (self._first_replica + element % self.local) * self.rows
 
 
 class SegmentSource:
@@ -146,7 +123,7 @@ class SegmentSource:
         Raises:
             HparamsError: If the batch cannot be divided among the replicas.
         """
-        share = _ReplicaShare(self._batch_size, input_context)
+        share = ReplicaShare(self._batch_size, input_context)
         own, all_clips = share.rows, self._clips
 
         def choose(element: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -173,32 +150,14 @@ class SegmentSource:
             epoch = number // clips
             # A batch may reach over the end of an epoch, a large one over several.
             epochs = epoch[0] + tf.range(rows // clips + 2, dtype=tf.int64)
-            keys = tf.stack([self._epoch_key(e) for e in tf.unstack(epochs)])
-            # The raw op, because index_shuffle fails on a vector of seeds and fixes 4 rounds.
-            position = tf.raw_ops.RandomIndexShuffle(
-                index=number % clips,
-                seed=tf.gather(keys, epoch - epoch[0]),
-                max_index=tf.constant(clips - 1, tf.int64),
-                rounds=_SHUFFLE_ROUNDS,
-            )
+            keys = tf.stack([epoch_key(self._seed, e) for e in tf.unstack(epochs)])
+            position = shuffled(number % clips, clips, tf.gather(keys, epoch - epoch[0]))
             uniform = tf.random.stateless_uniform(
                 (rows,), tf.stack([self._seed, step]), dtype=tf.float64, alg="philox"
             )
             starts = tf.maximum(tf.gather(lengths, position) - self._frames + 1, 1)
             first = tf.cast(uniform * tf.cast(starts, tf.float64), tf.int64)
         return position, tf.minimum(first, starts - 1)
-
-    def _epoch_key(self, epoch: tf.Tensor) -> tf.Tensor:
-        # RandomIndexShuffle looks at few bits of each of the three words (with one varying word it
-        # knows 256 orders), so all three are drawn. The offset keeps keys and crops apart.
-        return tf.random.stateless_uniform(
-            (3,),
-            tf.stack([self._seed, -1 - epoch]),
-            minval=None,  # None and None: all 64 bits
-            maxval=None,
-            dtype=tf.int64,
-            alg="philox",
-        )
 
 
 class HeldOutSegments:
@@ -276,7 +235,7 @@ class HeldOutSegments:
         Raises:
             HparamsError: If the batch cannot be divided among the replicas.
         """
-        share = _ReplicaShare(batch_size, input_context)
+        share = ReplicaShare(batch_size, input_context)
         clips = self._clips
         split = np.asarray(self._store.splits[self._split], np.int64)
         utterances, first, repeated = np.asarray(self._segments, np.int64).reshape(-1, 3).T
