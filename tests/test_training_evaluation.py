@@ -14,7 +14,7 @@ from tf_gantts.evaluation.listening.design import open_key
 from tf_gantts.evaluation.listening.training_page import write_training_page
 from tf_gantts.hparams import parse_hparams
 from tf_gantts.training import checkpoint as checkpoints
-from tf_gantts.training.evaluation import HeldOut
+from tf_gantts.training.evaluation import HeldOutClips
 from tf_gantts.training.loop import Trainer
 
 RECIPE = {
@@ -56,7 +56,7 @@ def store(small_store):
 
 def _evaluate(store, noise):
     system = _Playback(store, noise)
-    return HeldOut(system, store, tf.distribute.get_strategy()).evaluate("generator")
+    return HeldOutClips(system, store, tf.distribute.get_strategy()).evaluate("generator")
 
 
 def test_quality_of_perfect_and_of_noisy_synthesis(store):
@@ -70,10 +70,10 @@ def test_quality_of_perfect_and_of_noisy_synthesis(store):
 
 def test_metrics_are_off_by_default_and_unknown_ones_are_refused(store):
     strategy = tf.distribute.get_strategy()
-    silent = HeldOut(_Playback(store, 0.0, eval_metrics=[]), store, strategy)
+    silent = HeldOutClips(_Playback(store, 0.0, eval_metrics=[]), store, strategy)
     assert set(silent.evaluate("generator")) == {"eval/mel_loss"}
     with pytest.raises(HparamsError, match=r"'mos' is unknown; there are .*pesq"):
-        HeldOut(_Playback(store, 0.0, eval_metrics=["mos"]), store, strategy)
+        HeldOutClips(_Playback(store, 0.0, eval_metrics=["mos"]), store, strategy)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_listening_page_compares_the_steps(store, tmp_path):
         system = _Playback(store, 0.2 / step, **values)
         if step == 5:
             system._audio *= 0.0
-        held_out = HeldOut(system, store, tf.distribute.get_strategy())
+        held_out = HeldOutClips(system, store, tf.distribute.get_strategy())
         held_out.save_samples(tmp_path, step, _NoLoggers())
         assert page.is_file() == (step >= 10)
     data = page.read_text().partition('id="test">')[2].partition("</script>")[0]

@@ -208,7 +208,65 @@ class VocoderGanHparams(Hparams):
     adversarial_batch_size: PositiveInt | None = None  # rows that the discriminator sees; null: all
 
 
-SYSTEMS: dict[str, type[Hparams]] = {"vocoder_gan": VocoderGanHparams}
+class MaskParams(_Section):
+    """Masks over a training mel, under the names of tensorflow-io's ops; 0: none."""
+
+    freq_mask: NonNegativeInt = 0  # most bands of the mask
+    time_mask: NonNegativeInt = 0  # most frames of the mask
+
+
+class SpeakingParams(_Section):
+    """When speech ends, and how far attention may go, at synthesis."""
+
+    min_frames_per_symbol: Annotated[float, Field(ge=0)] = 1.0  # before which speech does not end
+    max_frames_per_symbol: Annotated[float, Field(gt=0)] | None = 20.0  # after which it is cut off
+    attention_window: tuple[NonNegativeInt, NonNegativeInt] | None = None  # symbols before, after
+
+
+class Tacotron2Hparams(Hparams):
+    """Hyper-parameters of the system `tacotron2`."""
+
+    system: Literal["tacotron2"] = "tacotron2"
+    best_metric: str = "eval/mel_postnet_loss"
+
+    # Text
+    front_end: str = "characters"  # one of tf_gantts.text.FRONT_ENDS
+    front_end_params: Params = {}
+    speakers: list[str] = []  # names by number, for a model of several
+    styles: list[str] = []  # styles or emotions, likewise
+
+    # Network
+    model_params: Params = {}
+
+    # Batches
+    num_buckets: PositiveInt = 6  # groups of similar duration
+    max_frames: PositiveInt | None = 1000  # longer utterances are left out
+    input_mask_params: MaskParams = MaskParams()  # of the frames that teacher forcing gives
+
+    # Losses
+    mask_losses: bool = True  # whether padding is left out
+    lambda_stop: float = 1.0
+    stop_positive_weight: float = 1.0
+    use_guided_attention: bool = False
+    guided_attention_params: Params = {}
+    lambda_guided_attention: float = 1.0
+
+    # Optimizer and schedule
+    optimizer_type: Optimizer = "Adam"
+    optimizer_params: OptimizerParams = OptimizerParams(lr=1e-3, eps=1e-6, weight_decay=1e-6)
+    scheduler_type: Schedule = "ExponentialLR"
+    scheduler_params: SchedulerParams = SchedulerParams(gamma=1.0)
+    grad_norm: float = 1.0  # global norm at which gradients are clipped; 0: off
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    # Synthesis
+    speaking_params: SpeakingParams = SpeakingParams()
+
+
+SYSTEMS: dict[str, type[Hparams]] = {
+    "vocoder_gan": VocoderGanHparams,
+    "tacotron2": Tacotron2Hparams,
+}
 
 
 def load_hparams(path: str | Path, overrides: Sequence[str] = ()) -> Hparams:

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "--init-from",
         type=Path,
         metavar="RUN",
-        help="start from the generator and discriminator of this trained or imported run",
+        help="start from the networks of this trained or imported run",
     )
     p.add_argument(
         "--init-checkpoint",
@@ -89,10 +89,8 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     """Builds everything and trains to the end or to a signal; both exit with 0."""
     import tensorflow as tf
 
-    from tf_gantts.data.segments import SegmentSource
     from tf_gantts.systems import build_system, initialize
     from tf_gantts.training.checkpoint import open_checkpoint, require_resumable
-    from tf_gantts.training.evaluation import HeldOut
     from tf_gantts.training.loggers import make_loggers
     from tf_gantts.training.loop import Trainer
     from tf_gantts.training.strategy import is_chief, make_strategy
@@ -116,25 +114,17 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
         if statistics != before.meta.statistics:
             _LOG.info("mels are normalised with the statistics of %s", owner)
         statistics = before.meta.statistics
-    source = SegmentSource(
-        store,
-        "train",
-        frames_per_segment=hparams.segment_frames,
-        batch_size=hparams.batch_size,
-        seed=hparams.seed,
-        remove_short_samples=hparams.remove_short_samples,
-        allow_cache=hparams.allow_cache,
-    )
     with strategy.scope():
         system = build_system(hparams, store.spec, statistics)
         origin = initialize(system, initial) if initial else ""
         system.prepare_training()
+    source = system.training_source(store)
     first_step = checkpoint.meta.step if checkpoint else 0
     chief = is_chief(strategy)
     run.mkdir(parents=True, exist_ok=True)
     (run / "hparams.yaml").write_text(dump_hparams(hparams))
     loggers = make_loggers(run, hparams, first_step, chief)
-    held_out = HeldOut(system, store, strategy) if store.splits["valid"] else None
+    held_out = system.held_out(store, strategy) if store.splits["valid"] else None
     trainer = Trainer(
         system,
         source,

@@ -177,6 +177,39 @@ def save_spectrogram(path: Path, rows: Rows, *args: Any, **kwargs: Any) -> None:
     write_atomically(path, spectrogram_png(rows, *args, **kwargs))
 
 
+def alignment_png(alignment: np.ndarray, title: str = "") -> bytes:
+    """Draws attention: which symbol each decoder step looks at.
+
+    Args:
+        alignment: Attention weights `(steps, symbols)`, 0 to 1.
+        title: Title of the picture.
+
+    Returns:
+        A PNG file.
+    """
+    width = float(np.clip(len(alignment) / 40, 6, 14))
+    figure, axes = _figure(1, 1, width, 4.5)
+    image = axes[0].imshow(
+        np.asarray(alignment).T,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap=_COLORS,
+        vmin=0.0,
+        vmax=1.0,
+    )
+    axes[0].set_xlabel("decoder step")
+    axes[0].set_ylabel("symbol")
+    figure.suptitle(title)
+    figure.colorbar(image, ax=axes, label="attention", fraction=0.04, pad=0.01)
+    return _png(figure)
+
+
+def save_alignment(path: Path, alignment: np.ndarray, title: str = "") -> None:
+    """Writes `alignment_png` to a file."""
+    write_atomically(path, alignment_png(alignment, title))
+
+
 def save_curves(
     path: Path,
     curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],

@@ -153,7 +153,8 @@ def _describe(
     digest = hashlib.sha256()
     for utterance in utterances:
         size = utterance.path.stat().st_size if utterance.path.is_file() else -1
-        digest.update(repr((utterance.id, utterance.text, utterance.speaker, size)).encode())
+        labels = (utterance.speaker, *filter(None, [utterance.style]))
+        digest.update(repr((utterance.id, utterance.text, *labels, size)).encode())
     return {
         "corpus": [Path(corpus).resolve().name for corpus in corpora],
         "corpus_digest": digest.hexdigest()[:16],
@@ -340,6 +341,7 @@ def _stored(utterance: Utterance, result: ClipResult, split: str) -> StoredUtter
         frames=result.frames,
         samples=result.samples,
         source_hash=result.source_hash,
+        style=utterance.style,
     )
 
 

@@ -59,6 +59,7 @@ class StoredUtterance:
         frames: Length in mel frames.
         samples: Length in samples, frames * hop_size.
         source_hash: SHA-256 of the recording's file, in hexadecimal.
+        style: Style or emotion; empty if none is told.
     """
 
     id: str
@@ -68,6 +69,7 @@ class StoredUtterance:
     frames: int
     samples: int
     source_hash: str
+    style: str = ""
 
 
 class FeatureStore:

@@ -30,3 +30,9 @@ class MelNormalization(keras.layers.Layer):
         if self._mean is None or self._scale is None:
             return mel
         return (mel - self._mean) / self._scale
+
+    def inverse(self, mel: tf.Tensor) -> tf.Tensor:
+        """Raw log-mel of a normalised one, both (B, T, n_mels)."""
+        if self._mean is None or self._scale is None:
+            return mel
+        return mel * self._scale + self._mean

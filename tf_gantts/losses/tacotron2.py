@@ -91,12 +91,19 @@ class GuidedAttentionLoss:
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
-    """Mean of the values where a mask of the same shape is True; of all without a mask."""
+    """Mean of the values where a mask of the same shape is True; of all without a mask.
+
+    In a replica, the sum is divided by the mean count of all replicas: then the mean over the
+    replicas is that of all values, however they are shared out.
+    """
     if mask is None:
         return tf.reduce_mean(values)
-    counted = tf.cast(mask, values.dtype)
     kept = tf.where(mask, values, tf.zeros([], values.dtype))
-    return tf.reduce_sum(kept) / tf.maximum(tf.reduce_sum(counted), 1.0)
+    count = tf.reduce_sum(tf.cast(mask, values.dtype))
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        count = context.all_reduce(tf.distribute.ReduceOp.MEAN, count)
+    return tf.reduce_sum(kept) / tf.maximum(count, 1.0)
 
 
 def _progress(lengths: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:

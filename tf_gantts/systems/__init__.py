@@ -11,6 +11,7 @@ from tf_gantts.audio.statistics import Statistics
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import Hparams
 from tf_gantts.systems.initialization import initialize
+from tf_gantts.systems.tacotron2 import Tacotron2System
 from tf_gantts.systems.vocoder_gan import VocoderGAN
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Checkpoint
@@ -18,7 +19,7 @@ from tf_gantts.training.system import System
 
 __all__ = ["build_system", "initialize", "load_system"]
 
-_SYSTEMS: dict[str, type[System]] = {"vocoder_gan": VocoderGAN}
+_SYSTEMS: dict[str, type[System]] = {"vocoder_gan": VocoderGAN, "tacotron2": Tacotron2System}
 
 
 def build_system(

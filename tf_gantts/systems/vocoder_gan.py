@@ -12,6 +12,8 @@ from tf_gantts import networks
 from tf_gantts.audio.graph import LogMel
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.statistics import Statistics
+from tf_gantts.data.segments import SegmentSource
+from tf_gantts.data.store import FeatureStore
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import VocoderGanHparams
 from tf_gantts.layers.mel_normalization import MelNormalization
@@ -24,6 +26,7 @@ from tf_gantts.losses import (
 )
 from tf_gantts.serving.signatures import VocoderModule
 from tf_gantts.training.checkpoint import Checkpoint, restore
+from tf_gantts.training.evaluation import HeldOutClips
 from tf_gantts.training.optimizers import build_optimizer
 from tf_gantts.training.system import Batch, Scalars, System
 from tf_gantts.training.updates import (
@@ -168,7 +171,45 @@ class VocoderGAN(System):
             0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
 
-    # Phases
+    # Phases and input
+
+    def training_source(self, store: FeatureStore, allow_cache: bool = True) -> SegmentSource:
+        """See `System.training_source`: random segments."""
+        hp = self.hparams
+        return SegmentSource(
+            store,
+            "train",
+            frames_per_segment=hp.segment_frames,
+            batch_size=hp.batch_size,
+            seed=hp.seed,
+            remove_short_samples=hp.remove_short_samples,
+            allow_cache=allow_cache and hp.allow_cache,
+        )
+
+    def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutClips:
+        """See `System.held_out`."""
+        return HeldOutClips(self, store, strategy)
+
+    def describe_batch(self) -> str:
+        """See `System.describe_batch`."""
+        hp = self.hparams
+        seconds = hp.batch_max_steps / hp.sampling_rate
+        return (
+            f"{hp.batch_size} segments of {hp.batch_max_steps} samples ({seconds:.2f} s,"
+            f" {hp.segment_frames} frames)"
+        )
+
+    def forward_graphs(self) -> list[tf.Graph]:
+        """See `System.forward_graphs`; the discriminator sees real and generated audio."""
+        hp = self.hparams
+        mels = (hp.batch_size, hp.segment_frames, self.mel_spec.num_mels)
+        waves = (2 * hp.batch_size, hp.batch_max_steps, 1)
+        graphs = []
+        for network, shape in ((self.generator, mels), (self.discriminator, waves)):
+            function = tf.function(lambda x, network=network: network(x, training=True))
+            concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+            graphs.append(concrete.graph)
+        return graphs
 
     def phase(self, step: int, steps_per_epoch: int) -> str:
         """See `System.phase`."""
@@ -393,19 +434,8 @@ class VocoderGAN(System):
     @contextlib.contextmanager
     def synthesis_weights(self) -> Iterator[None]:
         """See `System.synthesis_weights`."""
-        if self.average is None:
+        with self.average.in_place() if self.average else contextlib.nullcontext():
             yield
-            return
-        trained = [variable.read_value() for variable in self._generator_variables]
-        try:
-            for variable, average in zip(
-                self._generator_variables, self.average.averages, strict=True
-            ):
-                variable.assign(average.read_value())
-            yield
-        finally:
-            for variable, value in zip(self._generator_variables, trained, strict=True):
-                variable.assign(value)
 
     # State
 

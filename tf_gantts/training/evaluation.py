@@ -1,4 +1,4 @@
-"""Held-out evaluation and samples during training."""
+"""Held-out evaluation and samples of a vocoder during training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 _SAMPLE_SECONDS = 10  # longer clips are cut for the samples and the metrics
 
 
-class HeldOut:
+class HeldOutClips:
     """Clips that training never sees: measured in whole, sampled in part.
 
     Args:

@@ -15,14 +15,12 @@ import tensorflow as tf
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from tf_gantts.data.segments import SegmentSource
 from tf_gantts.evaluation.scores import higher_is_better
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Meta
-from tf_gantts.training.evaluation import HeldOut
 from tf_gantts.training.loggers import Loggers
 from tf_gantts.training.monitor import CollapseMonitor
-from tf_gantts.training.system import System
+from tf_gantts.training.system import HeldOut, System, TrainingSource
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,7 +68,7 @@ class Trainer:
     def __init__(
         self,
         system: System,
-        source: SegmentSource,
+        source: TrainingSource,
         held_out: HeldOut | None,
         run: Path,
         strategy: tf.distribute.Strategy,
@@ -92,7 +90,7 @@ class Trainer:
         self._origin = origin
         self._monitor = CollapseMonitor()
         self._metrics: dict[str, float] = {}
-        self._steps: dict[str, Callable[[Any], Mapping[str, tf.Tensor]]] = {}
+        self._steps: dict[tuple[str, Any], Callable[[Any], Mapping[str, tf.Tensor]]] = {}
         self._step_seconds: dict[str, float] = {}
         self._stop_signal: int | None = None
         self._saved_step: int | None = None
@@ -101,9 +99,10 @@ class Trainer:
 
     # Steps
 
-    def step_function(self, phase: str) -> Callable[[Any], Mapping[str, tf.Tensor]]:
-        """The compiled step of a phase; each phase is traced once."""
-        if phase not in self._steps:
+    def step_function(self, phase: str, batch: Any) -> Callable[[Any], Mapping[str, tf.Tensor]]:
+        """The compiled step of a phase for batches of these shapes, traced once."""
+        shapes = tuple(tuple(t.shape) for t in tf.nest.flatten(batch, expand_composites=True))
+        if (phase, shapes) not in self._steps:
 
             @tf.function(autograph=False)
             def step(batch: Any) -> Mapping[str, tf.Tensor]:
@@ -111,8 +110,8 @@ class Trainer:
                 mean = tf.distribute.ReduceOp.MEAN
                 return {k: self._strategy.reduce(mean, v, axis=None) for k, v in scalars.items()}
 
-            self._steps[phase] = step
-        return self._steps[phase]
+            self._steps[phase, shapes] = step
+        return self._steps[phase, shapes]
 
     def batches(self, first_step: int) -> Iterator[Any]:
         """Global batches from `first_step` on, split over the replicas."""
@@ -137,7 +136,7 @@ class Trainer:
                 continue
             for _ in range(_REHEARSAL_STEPS):
                 start = time.perf_counter()
-                _wait(self.step_function(phase)(batch))
+                _wait(self.step_function(phase, batch)(batch))
                 self._step_seconds[phase] = time.perf_counter() - start
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
@@ -204,7 +203,7 @@ class Trainer:
                 start, cpu = time.perf_counter(), time.process_time()
                 batch = next(batches)
                 arrived = time.perf_counter()
-                interval.append(self.step_function(phase)(batch))
+                interval.append(self.step_function(phase, batch)(batch))
                 if self._phase(self.step + 1) != phase and self.step + 1 < last:
                     _LOG.info("step %d: phase %s begins", self.step + 1, self._phase(self.step + 1))
                 self.step += 1

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tf_gantts.data.segments import SegmentSource
 from tf_gantts.data.store import open_store
 from tf_gantts.errors import FeatureStoreError
 from tf_gantts.hparams import Hparams
@@ -40,18 +39,15 @@ def print_plan(system: System, hparams_path: Path, features: str, run: Path, com
         print(f"  {name:15} {kind}: {count:,} parameters")
     spec = system.mel_spec
     print(f"features          {spec.describe()}")
-    seconds = hp.batch_max_steps / hp.sampling_rate
-    print(
-        f"batch             {hp.batch_size} segments of {hp.batch_max_steps} samples"
-        f" ({seconds:.2f} s, {hp.segment_frames} frames)"
-    )
+    print(f"batch             {system.describe_batch()}")
     missing = _print_features(hp, hparams_path, features, system)
     weights = sum(count_parameters(n) for n in networks.values()) * 4 * _COPIES
-    activations = sum(_activation_bytes(system, n) for n in networks.values())
+    activations = sum(_tensor_bytes(graph) for graph in system.forward_graphs())
+    known = f"{activations / _GIB:.2f} activations" if activations else "activations not counted"
     print(
         f"memory            about {(weights + activations) / _GIB:.1f} GiB for a step"
-        f" ({weights / _GIB:.2f} weights, gradients and moments, {activations / _GIB:.2f}"
-        " activations), features and TensorFlow itself not counted"
+        f" ({weights / _GIB:.2f} weights, gradients and moments, {known}), features and TensorFlow"
+        " itself not counted"
     )
     if (run / "checkpoints").is_dir():
         print(f"run               {run} exists: add --resume to go on")
@@ -68,16 +64,7 @@ def _print_features(hp: Hparams, hparams_path: Path, features: str, system: Syst
     steps_per_epoch, missing = 1, ""
     try:
         store = open_store(features, hparams_path)
-        source = SegmentSource(
-            store,
-            "train",
-            frames_per_segment=hp.segment_frames,
-            batch_size=hp.batch_size,
-            seed=hp.seed,
-            remove_short_samples=hp.remove_short_samples,
-            allow_cache=False,
-        )
-        steps_per_epoch = source.steps_per_epoch
+        steps_per_epoch = system.training_source(store, allow_cache=False).steps_per_epoch
         counts = ", ".join(f"{len(v)} {k}" for k, v in store.splits.items())
         print(f"feature store     {features}: {counts}; {steps_per_epoch} steps per epoch")
         if store.mel_source:
@@ -93,21 +80,10 @@ def _print_features(hp: Hparams, hparams_path: Path, features: str, system: Syst
     return missing
 
 
-def _activation_bytes(system: System, network: Network) -> int:
-    """Size of all tensors that one forward pass of a training batch makes."""
-    hp = system.hparams
-    frames = hp.segment_frames
-    is_generator = network.name == "generator"
-    shape = (
-        (hp.batch_size, frames, system.mel_spec.num_mels)
-        if is_generator
-        else (2 * hp.batch_size, hp.batch_max_steps, 1)  # real and generated
-    )
-    function = tf.function(lambda x: network(x, training=True)).get_concrete_function(
-        tf.TensorSpec(shape, tf.float32)
-    )
+def _tensor_bytes(graph: tf.Graph) -> int:
+    """Size of all tensors that a graph makes."""
     total = 0
-    for operation in function.graph.get_operations():
+    for operation in graph.get_operations():
         for output in operation.outputs:
             if output.dtype.is_floating and output.shape.is_fully_defined():
                 total += math.prod(output.shape) * output.dtype.size

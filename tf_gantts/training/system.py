@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import keras
 import tensorflow as tf
@@ -15,10 +16,35 @@ from tf_gantts.hparams import Hparams
 from tf_gantts.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from tf_gantts.data.store import FeatureStore
     from tf_gantts.serving.signatures import ServingModule
+    from tf_gantts.training.loggers import Loggers
 
 Batch = Mapping[str, tf.Tensor]
 Scalars = dict[str, tf.Tensor]
+
+
+class TrainingSource(Protocol):
+    """Endless batches that are a function of (seed, step)."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps after which every clip has been seen."""
+
+    def dataset(
+        self, start_step: int = 0, input_context: tf.distribute.InputContext | None = None
+    ) -> tf.data.Dataset:
+        """Batches from `start_step` on, each of one replica's rows."""
+
+
+class HeldOut(Protocol):
+    """Clips that training never sees: measured, and sampled."""
+
+    def evaluate(self, phase: str) -> dict[str, float]:
+        """Means over all clips, as `eval/NAME`."""
+
+    def save_samples(self, run: Path, step: int, loggers: Loggers) -> None:
+        """Writes the samples of a step as WAV and PNG, and hands them to the loggers."""
 
 
 class System(keras.Model):
@@ -57,6 +83,30 @@ class System(keras.Model):
     def prepare_training(self) -> None:
         """Creates optimizers, averages and counters."""
         raise NotImplementedError
+
+    def training_source(self, store: FeatureStore, allow_cache: bool = True) -> TrainingSource:
+        """The training input.
+
+        Args:
+            store: The feature store.
+            allow_cache: Whether the features may be kept in memory; the recipe may forbid it too.
+
+        Raises:
+            FeatureStoreError: If no clip can be used.
+        """
+        raise NotImplementedError
+
+    def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOut:
+        """What is evaluated and sampled during training, from the split `valid`."""
+        raise NotImplementedError
+
+    def describe_batch(self) -> str:
+        """A batch in words, for the plan of a run."""
+        raise NotImplementedError
+
+    def forward_graphs(self) -> list[tf.Graph]:
+        """Graphs of the networks on a training batch, to estimate its memory; may be empty."""
+        return []
 
     def phase(self, step: int, steps_per_epoch: int) -> str:
         """Name of the phase that training step `step` (0, 1, ...) belongs to."""

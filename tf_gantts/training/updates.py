@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
@@ -81,6 +82,18 @@ class ExponentialMovingAverage(tf.Module):
         tf.__internal__.distribute.interim.maybe_merge_call(
             update_all, tf.distribute.get_strategy(), share
         )
+
+    @contextlib.contextmanager
+    def in_place(self) -> Iterator[None]:
+        """While active, the variables hold their averages."""
+        trained = [variable.read_value() for variable in self._variables]
+        try:
+            for variable, average in zip(self._variables, self.averages, strict=True):
+                variable.assign(average.read_value())
+            yield
+        finally:
+            for variable, value in zip(self._variables, trained, strict=True):
+                variable.assign(value)
 
 
 def _move(average: tf.Variable, variable: tf.Variable, share: tf.Tensor) -> None:

@@ -30,6 +30,7 @@ _TEXT_SUFFIXES = (".txt", ".lab", ".normalized.txt")  # the last is LibriTTS's
 _FILE_COLUMNS = ("path", "file_name", "filename", "file", "audio", "wav", "id")
 _TEXT_COLUMNS = ("normalized_text", "text", "transcript", "transcription", "sentence")
 _SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
+_STYLE_COLUMNS = ("style", "emotion")
 _NO_SPEAKER = {"wav", "wavs", "flac", "audio", "clips", "recordings"}  # names of mere containers
 
 
@@ -61,14 +62,13 @@ def read(folder: Path) -> list[Utterance]:
     utterances = []
     for path in sorted({*recordings, *missing}):
         relative = path.relative_to(folder)
-        text, speaker = table.get(path, ("", ""))
+        text, speaker, style = table.get(path, ("", "", ""))
         name = "_".join(relative.with_suffix("").parts)
         names[name] = names.get(name, 0) + 1
         if names[name] > 1:  # a/b.wav and a_b.wav, or a.wav and a.flac
             name = f"{name}-{names[name]}"
-        utterances.append(
-            Utterance(name, path, text or _sidecar(path), speaker or _speaker(folder, relative))
-        )
+        text, speaker = text or _sidecar(path), speaker or _speaker(folder, relative)
+        utterances.append(Utterance(name, path, text, speaker, style))
     return utterances
 
 
@@ -87,8 +87,8 @@ def _sidecar(path: Path) -> str:
     return ""
 
 
-def _read_table(folder: Path) -> dict[Path, tuple[str, str]]:
-    """Path of a recording -> its text and speaker."""
+def _read_table(folder: Path) -> dict[Path, tuple[str, str, str]]:
+    """Path of a recording -> its text, speaker and style."""
     path = next((folder / name for name in _TABLES if (folder / name).is_file()), None)
     if path is None:
         return {}
@@ -102,12 +102,9 @@ def _read_table(folder: Path) -> dict[Path, tuple[str, str]]:
         rows = [line.split(separator) for line in lines if line.strip()]
     columns = [name.strip().lower() for name in rows[0]]
     file_column = _column(columns, _FILE_COLUMNS)
-    text_column, speaker_column = (
-        _column(columns, _TEXT_COLUMNS),
-        _column(columns, _SPEAKER_COLUMNS),
-    )
+    named = [_column(columns, n) for n in (_TEXT_COLUMNS, _SPEAKER_COLUMNS, _STYLE_COLUMNS)]
     if file_column is None:  # no column names
-        file_column, text_column, speaker_column = 0, len(columns) - 1, None
+        file_column, named = 0, [len(columns) - 1, None, None]
     else:
         rows = rows[1:]
     table = {}
@@ -116,9 +113,8 @@ def _read_table(folder: Path) -> dict[Path, tuple[str, str]]:
             raise CorpusError(
                 f"{path}: {len(columns)} columns expected, found {separator.join(row)[:60]!r}"
             )
-        text = "" if text_column in (None, file_column) else one_line(row[text_column])
-        speaker = "" if speaker_column is None else row[speaker_column].strip()
-        table[_recording(folder, row[file_column].strip())] = (text, speaker)
+        text, speaker, style = ("" if n in (None, file_column) else row[n].strip() for n in named)
+        table[_recording(folder, row[file_column].strip())] = (one_line(text), speaker, style)
     return table
 
 

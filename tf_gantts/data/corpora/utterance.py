@@ -20,12 +20,14 @@ class Utterance:
         path: The audio file. It may be missing where only the transcript is there.
         text: Transcript, normalised where the corpus has that; empty if there is none.
         speaker: Speaker name.
+        style: Style or emotion; empty if none is told.
     """
 
     id: str
     path: Path
     text: str
     speaker: str
+    style: str = ""
 
 
 def find_audio(folder: Path) -> list[Path]:

@@ -1,0 +1,107 @@
+"""What every system that turns text into mel-spectrograms offers."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from tf_gantts import text
+from tf_gantts.data.store import FeatureStore
+from tf_gantts.data.utterances import Transcripts
+from tf_gantts.errors import HparamsError
+from tf_gantts.hparams import Tacotron2Hparams
+from tf_gantts.text import FrontEnd
+from tf_gantts.training.system import Batch, Scalars, System
+
+Outputs = dict[str, tf.Tensor]
+
+
+class AcousticSystem(System):
+    """Text to raw log-mel. Batches are those of `UtteranceSource`."""
+
+    hparams: Tacotron2Hparams
+
+    @functools.cached_property
+    def front_end(self) -> FrontEnd:
+        """From text to the symbol ids that the network reads."""
+        return text.build(self.hparams.front_end, self.hparams.front_end_params)
+
+    @property
+    def frames_per_step(self) -> int:
+        """Mel frames to a row of the alignments."""
+        return 1
+
+    def forced(self, batch: Batch) -> tuple[Outputs, Scalars]:
+        """Teacher forcing without any update.
+
+        Returns:
+            `mel`, raw log-mels (B, T, n_mels) as long as the batch's, with silence after each end;
+            `alignments` (B, S, N) where the system has such; and the losses.
+        """
+        raise NotImplementedError
+
+    def speak(
+        self,
+        ids: tf.Tensor,
+        id_lengths: tf.Tensor,
+        labels: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+    ) -> Outputs:
+        """Speech of texts.
+
+        Args:
+            ids: Symbols (B, N).
+            id_lengths: Symbols of each text (B,).
+            labels: Numbers (B,) of `speaker` and `style` where the system has such.
+            seed: (2,) integers of all noise.
+
+        Returns:
+            `mel` (B, T, n_mels) raw log-mels with silence after each end; `lengths` (B,) in frames;
+            `finished` (B,), whether speech ended by itself; `alignments` (B, S, N) and
+            `alignment_score` (B,).
+        """
+        raise NotImplementedError
+
+    def evaluation_step(self, batch: Batch, phase: str) -> Scalars:
+        """See `System.evaluation_step`."""
+        return self.forced(batch)[1]
+
+    def transcripts(self, store: FeatureStore, split: str) -> Transcripts:
+        """What the utterances of a split say, with the numbers of speakers and styles.
+
+        Raises:
+            FeatureStoreError: If none of them has a text.
+            HparamsError: If a speaker or style of the store is not among the recipe's.
+        """
+
+        def labels(utterance: int) -> dict[str, int]:
+            stored = store.utterances[utterance]
+            return self.labels(stored.speaker, stored.style, f"{store.path}, {stored.id}")
+
+        longest = self.hparams.max_frames
+        return Transcripts(store, split, self.front_end, labels, longest)
+
+    def labels(self, speaker: str, style: str, where: str) -> dict[str, int]:
+        """Numbers of a speaker and a style, where the system has several.
+
+        Raises:
+            HparamsError: If a name is not known.
+        """
+        found = {}
+        for key, name, known in (
+            ("speaker", speaker, self.hparams.speakers),
+            ("style", style, self.hparams.styles),
+        ):
+            if known and name not in known:
+                raise HparamsError(f"{where}: {key} {name!r} is none of {key}s {known}")
+            if known:
+                found[key] = known.index(name)
+        return found
+
+    def silence_after(self, mel: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Raw log-mels (B, T, n_mels) with silence after each row's length (B,)."""
+        frames = tf.range(tf.shape(mel)[1])[tf.newaxis]
+        spoken = (frames < lengths[:, tf.newaxis])[..., tf.newaxis]
+        return tf.where(spoken, mel, np.float32(self.mel_spec.silence))
