@@ -15,7 +15,7 @@ from tf_gantts.layers.conv import Conv1D
 from tf_gantts.layers.conv_transpose import ConvTranspose1D
 from tf_gantts.layers.hifigan_residual_block import HiFiGANResidualBlock
 from tf_gantts.layers.padding import pad_time, padding_mode
-from tf_gantts.networks.network import Network
+from tf_gantts.networks.generator import Generator
 
 _LAST_SLOPE = 0.01  # PyTorch's default, which the reference uses before the last convolution only
 _STDDEV = 0.01  # of kernels without weight norm; under it PyTorch's default is what trains
@@ -29,7 +29,7 @@ def slope(name: str, params: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class HiFiGANGenerator(Network):
+class HiFiGANGenerator(Generator):
     """Mel-spectrogram (B, T, in_channels) to waveform (B, T * prod(upsample_scales), out_channels).
 
     Every upsampling is followed by the mean of parallel residual blocks of different widths.
@@ -219,22 +219,14 @@ class HiFiGANGenerator(Network):
         """Output samples per mel frame."""
         return math.prod(self.upsample_scales)
 
-    @property
-    def context_frames(self) -> tuple[int, int]:
-        """Frames before and after a frame on which some sample of that frame depends."""
-        first, last = self.output_conv.input_range(0, self.upsample_factor - 1)
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
+        """See `Generator.input_range`."""
+        first, last = self.output_conv.input_range(first, last)
         for upsample, blocks in zip(self.upsamples[::-1], self.blocks[::-1], strict=True):
             ranges = [block.input_range(first, last) for block in blocks]
             first, last = min(r[0] for r in ranges), max(r[1] for r in ranges)
             first, last = upsample.input_range(first, last)
-        first, last = self.input_conv.input_range(first, last)
-        return -first, last
-
-    @property
-    def receptive_field(self) -> int:
-        """Mel frames that the samples of one frame depend on, that frame included."""
-        before, after = self.context_frames
-        return before + 1 + after
+        return self.input_conv.input_range(first, last)
 
 
 def _check(config: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from tf_gantts.layers.conv import Conv1D
 from tf_gantts.layers.conv_transpose import ConvTranspose1D
 from tf_gantts.layers.padding import padding_mode
 from tf_gantts.layers.residual_stack import ResidualStack
-from tf_gantts.networks.network import Network, init_stddev
+from tf_gantts.networks.generator import Generator
+from tf_gantts.networks.network import init_stddev
 
 
 def activation_params(name: str, params: dict[str, Any] | None) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def activation_params(name: str, params: dict[str, Any] | None) -> dict[str, Any
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class MelGANGenerator(Network):
+class MelGANGenerator(Generator):
     """Mel-spectrogram (B, T, in_channels) to waveform (B, T * prod(upsample_scales), out_channels).
 
     Source: Kumar et al. 2019 (MelGAN); arguments and numbers are those of ParallelWaveGAN's
@@ -196,7 +197,7 @@ class MelGANGenerator(Network):
         return tf.tanh(x) if self.use_final_nonlinear_activation else x
 
     def input_range(self, first: int, last: int) -> tuple[int, int]:
-        """First and last mel frame on which the output samples first..last depend."""
+        """See `Generator.input_range`."""
         first, last = self.output_conv.input_range(first, last)
         for upsample, stacks in zip(self.upsamples[::-1], self.stacks[::-1], strict=True):
             for stack in stacks[::-1]:
@@ -208,15 +209,3 @@ class MelGANGenerator(Network):
     def upsample_factor(self) -> int:
         """Output samples (per sub-band) per mel frame."""
         return math.prod(self.upsample_scales)
-
-    @property
-    def context_frames(self) -> tuple[int, int]:
-        """Frames before and after a frame on which some sample of that frame depends."""
-        first, last = self.input_range(0, self.upsample_factor - 1)
-        return -first, last
-
-    @property
-    def receptive_field(self) -> int:
-        """Mel frames that the samples of one frame depend on, that frame included."""
-        before, after = self.context_frames
-        return before + 1 + after

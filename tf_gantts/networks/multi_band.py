@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from tf_gantts.errors import HparamsError
 from tf_gantts.layers.pqmf import PQMF
+from tf_gantts.networks.generator import Generator
 from tf_gantts.networks.melgan import MelGANGenerator
-from tf_gantts.networks.network import Network, require_known
+from tf_gantts.networks.network import require_known
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class MultiBandMelGANGenerator(Network):
+class MultiBandMelGANGenerator(Generator):
     """Mel-spectrogram (B, T, in_channels) to waveform (B, T * upsample_factor, 1) by sub-bands.
 
     MelGAN's generator makes `out_channels` sub-bands at a fraction of the rate, a pseudo quadrature
@@ -91,16 +92,8 @@ class MultiBandMelGANGenerator(Network):
         """Output samples per mel frame."""
         return self.melgan.upsample_factor * self.pqmf.subbands
 
-    @property
-    def context_frames(self) -> tuple[int, int]:
-        """Frames before and after a frame on which some sample of that frame depends."""
-        reach = math.ceil(self.pqmf.taps / 2 / self.pqmf.subbands)  # sub-band samples
-        first, last = -reach, self.melgan.upsample_factor - 1 + reach
-        first, last = self.melgan.input_range(first, last)
-        return -first, last
-
-    @property
-    def receptive_field(self) -> int:
-        """Mel frames that the samples of one frame depend on, that frame included."""
-        before, after = self.context_frames
-        return before + 1 + after
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
+        """See `Generator.input_range`."""
+        subbands = self.pqmf.subbands
+        reach = math.ceil(self.pqmf.taps / 2 / subbands)  # sub-band samples
+        return self.melgan.input_range(first // subbands - reach, last // subbands + reach)

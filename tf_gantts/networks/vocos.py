@@ -14,14 +14,14 @@ from tf_gantts.layers.convnext import ConvNeXtBlock
 from tf_gantts.layers.inverse_stft import InverseSTFT
 from tf_gantts.layers.layer_norm import LayerNorm
 from tf_gantts.layers.linear import Linear
-from tf_gantts.networks.network import Network
+from tf_gantts.networks.generator import Generator
 
 _LARGEST_MAGNITUDE = 100.0  # as in Vocos, against bursts early in training
 _INIT_STDDEV = 0.02
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class VocosGenerator(Network):
+class VocosGenerator(Generator):
     """Mel-spectrogram (B, T, in_channels) to waveform (B, T * hop_size, 1).
 
     A backbone of ConvNeXt blocks at the frame rate, and a head that reads magnitude and phase of
@@ -163,17 +163,9 @@ class VocosGenerator(Network):
         """Output samples per mel frame."""
         return self.inverse_stft.hop_size
 
-    @property
-    def context_frames(self) -> tuple[int, int]:
-        """Frames before and after a frame on which some sample of that frame depends."""
-        first, last = self.inverse_stft.input_range(0, self.upsample_factor - 1)
+    def input_range(self, first: int, last: int) -> tuple[int, int]:
+        """See `Generator.input_range`."""
+        first, last = self.inverse_stft.input_range(first, last)
         for block in self.blocks:
             first, last = block.depthwise_conv.input_range(first, last)
-        first, last = self.input_conv.input_range(first, last)
-        return -first, last
-
-    @property
-    def receptive_field(self) -> int:
-        """Mel frames that the samples of one frame depend on, that frame included."""
-        before, after = self.context_frames
-        return before + 1 + after
+        return self.input_conv.input_range(first, last)
