@@ -210,6 +210,14 @@ def test_noise_is_a_function_of_the_seed():
     assert set(np.unique(steps)) == {0.0, 10.0} and 0.4 < np.mean(steps == 0) < 0.6
 
 
+def test_speech_does_not_depend_on_what_is_spoken_beside_it():
+    network = build(gate_threshold=1.0)
+    both, alone = network.infer(IDS, ID_LENGTHS), network.infer(IDS[1:, :3], ID_LENGTHS[1:])
+    np.testing.assert_allclose(both["mel"][1:], alone["mel"], atol=1e-5)
+    still = build(**SILENT, gate_threshold=1.0).infer(IDS, ID_LENGTHS)  # there is dropout above
+    assert np.abs(both["mel"] - still["mel"]).max() > 1e-2
+
+
 def test_training_drops_out_zones_out_and_moves_the_statistics():
     network = build(**SILENT, p_attention_dropout=0.4, p_decoder_dropout=0.4, p_zoneout=0.3)
     norm = network.encoder_convs.convs[0].norm

@@ -54,12 +54,22 @@ class Prenet(keras.layers.Layer):
             x = dropout(tf.nn.relu(layer(x)), self.dropout, own)
         return x
 
+    def masks(self, seed: tf.Tensor) -> list[tf.Tensor]:
+        """Dropout for `masked` that all rows share: per layer (units,), a function of a seed (2,).
+
+        What a row becomes then depends neither on its place nor on the other rows.
+        """
+        return [
+            tf.cast(tf.random.stateless_uniform((layer.units,), own) >= self.dropout, tf.float32)
+            for layer, own in zip(self.layers, seeds(seed, len(self.layers)), strict=True)
+        ]
+
     def masked(self, x: tf.Tensor, masks: Sequence[tf.Tensor]) -> tf.Tensor:
         """As `call`, with given dropout.
 
         Args:
             x: (..., channels).
-            masks: Per layer (..., units), 1 for what is kept and 0 for what is dropped.
+            masks: Per layer (..., units), 1 for what is kept and 0 for what is dropped; broadcast.
         """
         for layer, mask in zip(self.layers, masks, strict=True):
             x = tf.nn.relu(layer(x))

@@ -229,7 +229,8 @@ class Tacotron2Decoder(keras.layers.Layer):
             memory: Encoded text (B, N, channels).
             valid: (B, N), False for padding.
             stop: When an utterance ends.
-            seed: (2,) of the prenet's dropout.
+            seed: (2,) of the prenet's dropout, which all rows share: speech does not depend on
+                what is spoken beside it.
             window: As in `LocationSensitiveAttention.align`.
 
         Returns:
@@ -255,9 +256,8 @@ class Tacotron2Decoder(keras.layers.Layer):
         ended, finished = tf.zeros((batch,), tf.bool), tf.zeros((batch,), tf.bool)
 
         def step(t, frame, state, length, ended, finished, outputs):  # type: ignore[no-untyped-def]
-            shares = fixed._replace(
-                attention=first_share(self.prenet(frame, seed_of_step(seed, t)))
-            )
+            masks = self.prenet.masks(seed_of_step(seed, t))
+            shares = fixed._replace(attention=first_share(self.prenet.masked(frame, masks)))
             state = self._step(shares, state, weights, None, window)
             features = tf.concat([state.hidden, state.context], axis=-1)
             out = tf.matmul(features, out_matrix) + out_bias
