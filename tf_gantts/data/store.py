@@ -85,6 +85,7 @@ class FeatureStore:
         utterances: All utterances; an utterance's position here is its index.
         splits: Indices of the utterances of each split, in ascending order.
         tracks: The features there are, by name.
+        descriptions: How added tracks were made, by name.
     """
 
     def __init__(self, path: str, index: Mapping[str, Any]):
@@ -99,6 +100,7 @@ class FeatureStore:
         for position, utterance in enumerate(self.utterances):
             self.splits[utterance.split].append(position)
         self.tracks: dict[str, Track] = {}
+        self.descriptions: dict[str, dict[str, Any]] = {}
         self._files: dict[str, TrackFiles] = {}
         for entry in index["files"]:
             tracks = [
@@ -108,6 +110,7 @@ class FeatureStore:
             files = _READERS[entry["format"]](path, entry, tracks)
             for track in tracks:
                 self.tracks[track.name] = track
+                self.descriptions[track.name] = entry.get("description", {})
                 self._files[track.name] = files
 
     def __enter__(self) -> FeatureStore:
@@ -344,6 +347,7 @@ def add_tracks(
     read: ReadRows,
     store_format: StoreFormat = "hdf5",
     progress: Callable[[], None] = lambda: None,
+    description: Mapping[str, Any] | None = None,
 ) -> None:
     """Adds tracks to a store, or replaces those that were added under the same names.
 
@@ -354,6 +358,7 @@ def add_tracks(
         read: Gives the rows of an utterance, by track name.
         store_format: `hdf5` or `tfrecord`.
         progress: Called after each utterance.
+        description: How they were made, JSON-ready; see `FeatureStore.descriptions`.
 
     Raises:
         OSError: If the folder cannot be written or the disk is full; the store is untouched.
@@ -381,6 +386,7 @@ def add_tracks(
     count = index.get("revision", 0) + 1  # a new file name, so that readers of the old one go on
     stem = f"{name}-{_digest(ids, sorted(new), count)}"
     entry = _WRITERS[store_format](folder, stem, tracks, ids, read, progress)
+    entry |= {"description": dict(description or {})}
     _replace_index(folder, index | {"files": [*kept, entry], "revision": count})
 
 

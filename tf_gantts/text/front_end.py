@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_gantts.errors import TextError
+from tf_gantts.text.english import ENGLISH
 from tf_gantts.text.rules import Rules
+from tf_gantts.text.token_map import character_of_symbol
 
 if TYPE_CHECKING:
     from tf_gantts.text.graph import FrontEndGraph
@@ -130,6 +132,29 @@ class FrontEnd:
             text: Any text.
         """
         return self._rules(_valid(text))
+
+    def words(self, text: str) -> str:
+        """The text with numbers, abbreviations and signs as words: what a text encoder reads.
+
+        Args:
+            text: Any text.
+        """
+        return ENGLISH(_valid(text))
+
+    def characters_of_symbols(self, text: str) -> np.ndarray:
+        """The character of `words(text)` that each symbol of a text belongs to.
+
+        Args:
+            text: Any text.
+
+        Returns:
+            int32 `(N,)`, as long as the text's ids; the closing symbol belongs to the last one.
+        """
+        read, words = self.read(text), self.words(text)
+        kept = np.flatnonzero([character in self._ids for character in read])
+        places = character_of_symbol(read, words, kept)
+        closing = [] if self.eos_id is None else [max(len(words) - 1, 0)]
+        return np.concatenate([places, closing]).astype(np.int32)
 
     def encode(self, text: str) -> np.ndarray:
         """Ids of any text, exactly as the graph gives them: nothing is refused or reported.
