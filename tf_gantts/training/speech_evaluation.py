@@ -47,11 +47,14 @@ class HeldOutSpeech:
         # Spread over the durations, which are ascending.
         last = len(self._transcripts.utterances) - 1
         self._sampled = sorted({round(x) for x in np.linspace(0, last, count)})
-        self._forced = tf.function(lambda batch: strategy.run(system.forced, args=(batch,)))
+        self._forced = tf.function(
+            lambda batch: strategy.run(system.forced, args=(batch,)), autograph=False
+        )
         self._speak = tf.function(
             lambda ids, lengths, labels, seed: strategy.run(
                 system.speak, args=(ids, lengths, labels, seed)
-            )
+            ),
+            autograph=False,
         )
         self._spoken: dict[str, np.ndarray] = {}
 
