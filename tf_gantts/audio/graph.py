@@ -1,18 +1,19 @@
-"""The TensorFlow twin of `stft` and `mel`: same numbers, differentiable, exportable.
+"""The TensorFlow twin of `stft`, `mel` and `mel_conversion`: same numbers, differentiable.
 
 Everything runs in float32 whatever the mixed-precision policy. Only core TensorFlow operations are
-used. On GPUs that allow TensorFloat-32 (TensorFlow's default) the product with the filterbank has
-10 mantissa bits; `tf.config.experimental.enable_tensor_float_32_execution(False)` gives full ones.
+used, so it can be exported. On GPUs that allow TensorFloat-32 (TensorFlow's default) the product
+with the filterbank has 10 mantissa bits;
+`tf.config.experimental.enable_tensor_float_32_execution(False)` gives full ones.
 """
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import tensorflow as tf
 
 from tf_gantts.audio.filterbank import mel_filterbank
+from tf_gantts.audio.mel import NEPERS
+from tf_gantts.audio.mel_conversion import MelConversion
 from tf_gantts.audio.mel_spec import DB_RANGE, MelSpec
 from tf_gantts.audio.stft import analysis_window, edge_padding
 
@@ -65,7 +66,7 @@ class LogMel:
                 power = tf.maximum(power, spec.power_floor)
             if spec.power == 1:
                 power = tf.sqrt(tf.maximum(power, _TINY_POWER))
-            return self._compress(tf.matmul(power, self._basis))
+            return compress(tf.matmul(power, self._basis), spec)
 
     def _pad(self, audio: tf.Tensor, frames: int | tf.Tensor | None) -> tf.Tensor:
         spec, edge = self.spec, edge_padding(self.spec)
@@ -80,16 +81,33 @@ class LogMel:
             return _pad_end(padded, max(0, missing))
         return _pad_end(padded, tf.maximum(0, missing))
 
-    def _compress(self, mel: tf.Tensor) -> tf.Tensor:
-        spec = self.spec
-        if spec.log == "none":
-            return mel
-        level = mel + spec.floor if spec.floor_mode == "add" else tf.maximum(mel, spec.floor)
-        factor = {"ln": 1.0, "log10": 1.0 / math.log(10.0), "db": 20.0 / math.log(10.0)}[spec.log]
-        value = tf.math.log(level) * factor
-        if spec.normalization == "symmetric":
-            value = tf.clip_by_value(8.0 * (value + DB_RANGE) / DB_RANGE - 4.0, -4.0, 4.0)
-        return value
+
+def compress(mel: tf.Tensor, spec: MelSpec) -> tf.Tensor:
+    """`tf_gantts.audio.mel.compress` in the graph: mel amplitudes, any shape, to features."""
+    if spec.log == "none":
+        return mel
+    level = mel + spec.floor if spec.floor_mode == "add" else tf.maximum(mel, spec.floor)
+    value = tf.math.log(level) * (1.0 / NEPERS[spec.log])
+    if spec.normalization == "symmetric":
+        value = tf.clip_by_value(8.0 * (value + DB_RANGE) / DB_RANGE - 4.0, -4.0, 4.0)
+    return value
+
+
+def expand(feature: tf.Tensor, spec: MelSpec) -> tf.Tensor:
+    """`tf_gantts.audio.mel.expand` in the graph: features, any shape, to mel amplitudes."""
+    if spec.log == "none":
+        return tf.maximum(feature, 0.0)
+    if spec.normalization == "symmetric":
+        feature = (feature + 4.0) * (DB_RANGE / 8.0) - DB_RANGE
+    level = tf.exp(feature * NEPERS[spec.log])
+    return tf.maximum(level - spec.floor, 0.0) if spec.floor_mode == "add" else level
+
+
+def convert_mel(mel: tf.Tensor, conversion: MelConversion) -> tf.Tensor:
+    """`MelConversion.__call__` in the graph: raw mels (..., n_mels), float32."""
+    if conversion.keeps_values:
+        return mel
+    return compress(expand(mel, conversion.source), conversion.target)
 
 
 def stft_magnitude(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_gantts.errors import AudioError
 
-_FADE = 0.005  # seconds; long enough for no click, too short to hear
+FADE = 0.005  # seconds; long enough for no click, too short to hear
 
 
 def join_speech(
@@ -46,7 +46,7 @@ def join_speech(
 
 def _faded(clip: np.ndarray, begins: bool, ends: bool, sampling_rate: int) -> np.ndarray:
     clip = np.array(clip, np.float32)
-    length = min(round(_FADE * sampling_rate), len(clip) // 2)
+    length = min(round(FADE * sampling_rate), len(clip) // 2)
     rise = np.linspace(0.0, 1.0, length, endpoint=False, dtype=np.float32)
     if begins and length:
         clip[:length] *= rise

@@ -15,6 +15,9 @@ from tf_gantts.audio.mel_spec import DB_RANGE, MelSpec
 from tf_gantts.audio.stft import check_audio, edge_padding, frame_count, pad_edges, power_blocks
 from tf_gantts.errors import AudioError
 
+# Natural logarithm of what one unit of a logarithmic feature stands for.
+NEPERS = {"ln": 1.0, "log10": math.log(10.0), "db": math.log(10.0) / 20.0}
+
 
 def log_mel(audio: np.ndarray, spec: MelSpec) -> np.ndarray:
     """Mel-spectrogram of a clip with the framing of the reference implementations.
@@ -104,10 +107,8 @@ def expand(feature: np.ndarray, spec: MelSpec) -> np.ndarray:
     """
     if spec.normalization == "symmetric":
         feature = (feature + 4.0) * (DB_RANGE / 8.0) - DB_RANGE
-    exponent = {"none": None, "ln": 1.0, "log10": math.log(10.0), "db": math.log(10.0) / 20.0}
-    scale = exponent[spec.log]
-    level = feature if scale is None else np.exp(feature * scale)
-    if scale is not None and spec.floor_mode == "add":
+    level = feature if spec.log == "none" else np.exp(feature * NEPERS[spec.log])
+    if spec.log != "none" and spec.floor_mode == "add":
         level = level - spec.floor
     return np.maximum(level, 0.0)
 
