@@ -33,6 +33,20 @@ def test_hinge_has_a_margin_for_the_discriminator_only():
     assert (loss.boundary, DiscriminatorAdversarialLoss().boundary) == (0.0, 0.5)
 
 
+def test_cross_entropy_takes_scores_as_logits_and_does_not_saturate():
+    loss = DiscriminatorAdversarialLoss(loss_type="bce")
+    real, fake = loss(FAKE, REAL)
+    judged = [1 / (1 + np.exp(-maps[-1].numpy())) for maps in (*REAL, *FAKE)]
+    aims = [np.mean(-np.log(p)) for p in judged[:2]], [np.mean(-np.log(1 - p)) for p in judged[2:]]
+    assert float(real) == pytest.approx(np.mean(aims[0]), rel=1e-5)
+    assert float(fake) == pytest.approx(np.mean(aims[1]), rel=1e-5)
+    fooled = np.mean([np.mean(-np.log(p)) for p in judged[2:]])
+    generator = GeneratorAdversarialLoss(loss_type="bce")
+    assert float(generator(FAKE)) == pytest.approx(fooled, rel=1e-5)
+    assert float(generator(tf.constant([-200.0]))) == pytest.approx(200.0)
+    assert loss.boundary == 0.0
+
+
 def test_a_single_score_tensor_is_one_discriminator():
     score = tf.constant([[0.5], [1.5]])
     assert float(GeneratorAdversarialLoss()(score)) == pytest.approx(0.25)

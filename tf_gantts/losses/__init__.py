@@ -2,13 +2,17 @@
 
 from tf_gantts.losses.adversarial import DiscriminatorAdversarialLoss, GeneratorAdversarialLoss
 from tf_gantts.losses.feature_match import FeatureMatchLoss
+from tf_gantts.losses.gan_tts import DurationLoss, MaskedLoss, adaptive_weight
 from tf_gantts.losses.mel_spectrogram import MelSpectrogramLoss
 from tf_gantts.losses.stft import MultiResolutionSTFTLoss
 
 __all__ = [
     "DiscriminatorAdversarialLoss",
+    "DurationLoss",
     "FeatureMatchLoss",
     "GeneratorAdversarialLoss",
+    "MaskedLoss",
     "MelSpectrogramLoss",
     "MultiResolutionSTFTLoss",
+    "adaptive_weight",
 ]

@@ -14,30 +14,35 @@ Outputs: TypeAlias = Any  # tf.Tensor | Sequence[tf.Tensor]
 Criterion = Callable[[tf.Tensor], tf.Tensor]
 
 # What a score of a recording and of a generated clip is pulled towards. The generator's own aim is
-# "real" for mse, but under hinge it lowers -score without a margin.
+# "real" for mse and bce, but under hinge it lowers -score without a margin. For bce a score is the
+# logit, and the generator's aim is the one that Goodfellow et al. 2014 call non-saturating.
 _REAL: dict[str, Criterion] = {
     "mse": lambda score: tf.reduce_mean(tf.square(score - 1.0)),
     "hinge": lambda score: tf.reduce_mean(tf.nn.relu(1.0 - score)),
+    "bce": lambda score: tf.reduce_mean(tf.nn.softplus(-score)),
 }
 _FAKE: dict[str, Criterion] = {
     "mse": lambda score: tf.reduce_mean(tf.square(score)),
     "hinge": lambda score: tf.reduce_mean(tf.nn.relu(1.0 + score)),
+    "bce": lambda score: tf.reduce_mean(tf.nn.softplus(score)),
 }
 _GENERATOR: dict[str, Criterion] = {
     "mse": _REAL["mse"],
     "hinge": lambda score: -tf.reduce_mean(score),
+    "bce": _REAL["bce"],
 }
-_BOUNDARY = {"mse": 0.5, "hinge": 0.0}
+_BOUNDARY = {"mse": 0.5, "hinge": 0.0, "bce": 0.0}
 
 
 class GeneratorAdversarialLoss:
     """How far the discriminators are from taking generated clips for recordings.
 
-    LSGAN (Mao et al. 2017) or hinge (Lim and Ye 2017); numbers match ParallelWaveGAN.
+    LSGAN (Mao et al. 2017) or hinge (Lim and Ye 2017), whose numbers match ParallelWaveGAN, or
+    binary cross-entropy (Goodfellow et al. 2014) of scores that are logits.
 
     Args:
         average_by_discriminators: Whether to divide the sum by the number of discriminators.
-        loss_type: "mse" (LSGAN) or "hinge".
+        loss_type: "mse" (LSGAN), "hinge" or "bce".
 
     Raises:
         HparamsError: If the loss type is unknown.
@@ -59,14 +64,15 @@ class GeneratorAdversarialLoss:
 class DiscriminatorAdversarialLoss:
     """How far the discriminators are from telling recordings and generated clips apart.
 
-    LSGAN (Mao et al. 2017) or hinge (Lim and Ye 2017); numbers match ParallelWaveGAN.
+    LSGAN (Mao et al. 2017) or hinge (Lim and Ye 2017), whose numbers match ParallelWaveGAN, or
+    binary cross-entropy (Goodfellow et al. 2014) of scores that are logits.
 
     Attributes:
         boundary: Score above which a clip counts as taken for a recording.
 
     Args:
         average_by_discriminators: Whether to divide the sums by the number of discriminators.
-        loss_type: "mse" (LSGAN) or "hinge".
+        loss_type: "mse" (LSGAN), "hinge" or "bce".
 
     Raises:
         HparamsError: If the loss type is unknown.

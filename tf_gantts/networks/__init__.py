@@ -8,7 +8,9 @@ from typing import Any
 
 from tf_gantts.errors import HparamsError
 from tf_gantts.networks.bert import BertEncoder
+from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
 from tf_gantts.networks.hifigan import HiFiGANGenerator
+from tf_gantts.networks.mel_window_discriminator import MelWindowDiscriminator
 from tf_gantts.networks.melgan import MelGANGenerator
 from tf_gantts.networks.melgan_discriminator import MelGANMultiScaleDiscriminator
 from tf_gantts.networks.multi_band import MultiBandMelGANGenerator
@@ -22,7 +24,9 @@ from tf_gantts.networks.multi_scale_multi_period_discriminator import (
     HiFiGANMultiScaleMultiPeriodDiscriminator,
 )
 from tf_gantts.networks.network import Network, require_known
+from tf_gantts.networks.speech_text_encoder import SpeechTextEncoder
 from tf_gantts.networks.tacotron2 import Tacotron2
+from tf_gantts.networks.utterance_discriminator import UtteranceDiscriminator
 from tf_gantts.networks.vocos import VocosGenerator
 from tf_gantts.networks.weights import count_parameters, fold_weight_norm
 
@@ -38,6 +42,10 @@ NETWORKS: dict[str, type[Network]] = {
     "MultiResolutionDiscriminator": MultiResolutionDiscriminator,
     "MultiPeriodMultiResolutionDiscriminator": MultiPeriodMultiResolutionDiscriminator,
     "BertEncoder": BertEncoder,
+    "GANTTSGenerator": GANTTSGenerator,
+    "MelWindowDiscriminator": MelWindowDiscriminator,
+    "SpeechTextEncoder": SpeechTextEncoder,
+    "UtteranceDiscriminator": UtteranceDiscriminator,
 }
 
 __all__ = [
