@@ -200,7 +200,7 @@ def alignment_png(alignment: np.ndarray, title: str = "") -> bytes:
     )
     axes[0].set_xlabel("decoder step")
     axes[0].set_ylabel("symbol")
-    figure.suptitle(title)
+    figure.suptitle(title, wrap=True)
     figure.colorbar(image, ax=axes, label="attention", fraction=0.04, pad=0.01)
     return _png(figure)
 
