@@ -314,6 +314,7 @@ def test_wrong_arguments_are_answered(plain, full):
     for params, message in (
         ({"text_encoder": "gpt2"}, "'gpt2' is unknown: one of symbols, bert"),
         ({"conditioning": "concat"}, "'concat' is unknown: one of add, film"),
+        ({"conditioning": "film"}, "film needs utterance_dim or noise_dim"),
         ({"decoder_kernel_size": 4}, "decoder_kernel_size 4 must be odd"),
         ({"predictor_layers": 0}, "predictor_layers 0 must be at least 1"),
         ({"dropout": 1.0}, "must be in"),

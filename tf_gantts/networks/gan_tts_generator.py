@@ -170,8 +170,7 @@ class GANTTSGenerator(Network):
         }
         self.projection = Linear(decoder_channels, name="projection", dtype=policy)
         self.position = Linear(decoder_channels, use_bias=False, name="position", dtype=full)
-        modulated = conditioning == "film" and self.conditions
-        self.decoder = self._blocks("decoder", encoder_channels if modulated else 0)
+        self.decoder = self._blocks("decoder", encoder_channels if conditioning == "film" else 0)
         self.norm = LayerNorm(name="norm", dtype=full)
         self.output_projection = Linear(n_mel_channels, name="output_projection", dtype=full)
         self.build((None, None))
@@ -194,20 +193,20 @@ class GANTTSGenerator(Network):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the variables; called by the constructor."""
         config = self._config
-        symbols = (None, None, config["encoder_channels"])
-        frames = (None, None, config["decoder_channels"])
         self.embedding.build(input_shape)
         if self.text_projection is not None:
             self.text_projection.build((None, None, self.text_state_dim))
         for name, projection in self.conditions.items():
             projection.build((None, None, config[f"{name}_dim"]))
-        for layer in (*self.encoder, *self.predictors.values(), self.projection):
-            layer.build(symbols)
         for embedding in self.variance_embeddings.values():
             embedding.build((None, None, 1))
         self.position.build((None, None, POSITION_FEATURES))
-        for layer in (*self.decoder, self.norm, self.output_projection):
-            layer.build(frames)
+        of_symbols: list[keras.layers.Layer] = [*self.encoder, *self.predictors.values()]
+        for layer in [*of_symbols, self.projection]:
+            layer.build((None, None, config["encoder_channels"]))
+        of_frames: list[keras.layers.Layer] = [*self.decoder, self.norm, self.output_projection]
+        for layer in of_frames:
+            layer.build((None, None, config["decoder_channels"]))
         self.built = True
 
     def call(
@@ -343,7 +342,7 @@ class GANTTSGenerator(Network):
         duration_scale: float | tf.Tensor = 1.0,
         pitch_shift: float | tf.Tensor = 0.0,
         energy_shift: float | tf.Tensor = 0.0,
-        frames: int | None = None,
+        frames: int | tf.Tensor | None = None,
         wrap: int = 0,
     ) -> Outputs:
         """Speaks a text with its own timing.
@@ -441,5 +440,8 @@ def _require_possible(arguments: dict[str, Any]) -> None:
             raise HparamsError(f"GANTTSGenerator: {part}_kernel_size {size} must be odd")
         if layers < 1:
             raise HparamsError(f"GANTTSGenerator: {part}_layers {layers} must be at least 1")
+    conditions = arguments["utterance_dim"] + arguments["noise_dim"]
+    if arguments["conditioning"] == "film" and not conditions:
+        raise HparamsError("GANTTSGenerator: conditioning film needs utterance_dim or noise_dim")
     if not 0.0 <= arguments["dropout"] < 1.0:
         raise HparamsError(f"GANTTSGenerator: dropout {arguments['dropout']} must be in [0, 1)")
