@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tf_gantts.layers.replicas import sum_over_replicas
 from tf_gantts.layers.weight_norm import add_variable
 
 
@@ -16,8 +17,8 @@ class BatchNorm(keras.layers.Layer):
 
     Computes in the variables' precision and returns the compute dtype. In training the batch's own
     statistics normalise, with the biased variance, and `running_mean` and `running_var` move
-    towards them, with the unbiased one; otherwise the running ones normalise. Source: Ioffe and
-    Szegedy 2015; numbers match `torch.nn.BatchNorm1d`.
+    towards them, with the unbiased one; otherwise the running ones normalise. The batch is that of
+    all replicas together. Source: Ioffe and Szegedy 2015; numbers match `torch.nn.BatchNorm1d`.
 
     Args:
         momentum: Share of a batch in the running statistics (Keras' momentum is 1 minus this).
@@ -62,9 +63,10 @@ class BatchNorm(keras.layers.Layer):
         if valid is None:
             valid = tf.ones(tf.shape(x)[:2], tf.bool)
         counted = tf.cast(valid, x.dtype)[..., tf.newaxis]
-        count = tf.maximum(tf.reduce_sum(counted), 1.0)
-        mean = tf.reduce_sum(x * counted, axis=(0, 1)) / count
-        variance = tf.reduce_sum(tf.square(x - mean) * counted, axis=(0, 1)) / count
+        count = tf.maximum(sum_over_replicas(tf.reduce_sum(counted)), 1.0)
+        mean = sum_over_replicas(tf.reduce_sum(x * counted, axis=(0, 1))) / count
+        squares = tf.reduce_sum(tf.square(x - mean) * counted, axis=(0, 1))
+        variance = sum_over_replicas(squares) / count
         unbiased = variance * count / tf.maximum(count - 1.0, 1.0)
         for running, value in ((self.running_mean, mean), (self.running_var, unbiased)):
             running.assign_add(self.momentum * (tf.stop_gradient(value) - running.value))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_gantts.audio.graph import stft_magnitude
 from tf_gantts.errors import HparamsError
+from tf_gantts.layers.replicas import sum_over_replicas
 
 
 class MultiResolutionSTFTLoss:
@@ -73,14 +74,11 @@ class MultiResolutionSTFTLoss:
             squares.append(tf.reduce_sum(tf.square(real_magnitude)))
             log_difference = tf.math.log(real_magnitude) - tf.math.log(fake_magnitude)
             distances.append(tf.reduce_mean(tf.abs(log_difference)))
-        norms = tf.sqrt(tf.reshape(self._over_replicas(tf.stack(squares)), (-1, 2)))
+        summed = tf.stack(squares)
+        if self.sum_over_replicas:
+            summed = sum_over_replicas(summed)
+        norms = tf.sqrt(tf.reshape(summed, (-1, 2)))
         return norms[:, 0] / norms[:, 1], tf.stack(distances)
-
-    def _over_replicas(self, value: tf.Tensor) -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        if not self.sum_over_replicas or context is None or context.num_replicas_in_sync == 1:
-            return value
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def _as_clips(waves: tf.Tensor) -> tf.Tensor:

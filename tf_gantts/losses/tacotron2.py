@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tf_gantts.layers.length_mask import length_mask, steps_of
+from tf_gantts.layers.replicas import replica_count, sum_over_replicas
 
 
 class MelLoss:
@@ -99,10 +100,7 @@ def masked_mean(values: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     if mask is None:
         return tf.reduce_mean(values)
     kept = tf.where(mask, values, tf.zeros([], values.dtype))
-    count = tf.reduce_sum(tf.cast(mask, values.dtype))
-    context = tf.distribute.get_replica_context()
-    if context is not None and context.num_replicas_in_sync > 1:
-        count = context.all_reduce(tf.distribute.ReduceOp.MEAN, count)
+    count = sum_over_replicas(tf.reduce_sum(tf.cast(mask, values.dtype))) / replica_count()
     return tf.reduce_sum(kept) / tf.maximum(count, 1.0)
 
 

@@ -1,0 +1,24 @@
+"""Sums over the replicas of a strategy, so that N replicas compute what one would."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """The sum of a tensor over all replicas, on each of them; gradients flow to all.
+
+    Args:
+        value: Any shape, of the same on each replica. Outside of a replica, or in the only one, it
+            is the sum itself.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+
+def replica_count() -> int:
+    """How many replicas `sum_over_replicas` sums over."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
