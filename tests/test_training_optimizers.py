@@ -59,6 +59,11 @@ def test_clipping_scales_to_the_norm():
         ("StepLR", {"step_size": 10, "gamma": 0.5}, {0: 1, 9: 1, 10: 0.5, 25: 0.25}),
         ("MultiStepLR", {"milestones": [5, 8], "gamma": 0.1}, {4: 1, 5: 0.1, 8: 0.01}),
         ("ExponentialLR", {"decay_steps": 10, "gamma": 0.9}, {0: 1, 10: 0.9, 5: 0.9**0.5}),
+        (
+            "ExponentialLR",
+            {"decay_start_steps": 20, "decay_steps": 10, "gamma": 0.1, "final_ratio": 0.05},
+            {0: 1, 20: 1, 25: 0.1**0.5, 30: 0.1, 33: 0.1**1.3, 34: 0.05, 99: 0.05},
+        ),
         ("CosineLR", {"decay_steps": 10, "final_ratio": 0.1}, {0: 1, 5: 0.55, 10: 0.1, 20: 0.1}),
         ("StepLR", {"warmup_steps": 4}, {0: 0.25, 3: 1, 4: 1}),
     ],

@@ -42,9 +42,10 @@ class SchedulerParams(_Section):
     step_size: PositiveInt | None = None  # StepLR: steps between two decays
     gamma: float = 0.5  # StepLR, MultiStepLR, ExponentialLR: factor of one decay
     milestones: list[int] | None = None  # MultiStepLR: steps at which to decay
+    decay_start_steps: NonNegativeInt = 0  # ExponentialLR: steps at the first rate
     decay_steps: PositiveInt | None = None  # ExponentialLR, CosineLR: length in steps
     warmup_steps: NonNegativeInt = 0  # all: linear warm-up from 0
-    final_ratio: float = 0.0  # CosineLR: last rate / first rate
+    final_ratio: float = 0.0  # ExponentialLR, CosineLR: last rate / first rate
 
 
 class ClassReversal(_Section):

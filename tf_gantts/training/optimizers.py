@@ -212,8 +212,9 @@ def build_schedule(
     """A learning-rate schedule: number of updates so far (int64 scalar) -> rate (float64 scalar).
 
     `StepLR`, `MultiStepLR` and `ExponentialLR` have PyTorch's meaning (`ExponentialLR` decays by
-    `gamma` every `decay_steps` updates, smoothly), `CosineLR` goes from the rate to `final_ratio`
-    times the rate in `decay_steps`. A linear warm-up from 0 multiplies any of them.
+    `gamma` every `decay_steps` updates, smoothly, from `decay_start_steps` on and down to
+    `final_ratio` times the rate), `CosineLR` goes from the rate to `final_ratio` times the rate in
+    `decay_steps`. A linear warm-up from 0 multiplies any of them.
     """
     gamma = tf.constant(params.gamma, tf.float64)
 
@@ -226,7 +227,8 @@ def build_schedule(
             passed = step >= tf.constant(params.milestones, tf.float64)
             factor = gamma ** tf.reduce_sum(tf.cast(passed, tf.float64))
         elif kind == "ExponentialLR" and params.decay_steps:
-            factor = gamma ** (step / params.decay_steps)
+            decaying = tf.maximum(step - params.decay_start_steps, 0)
+            factor = tf.maximum(gamma ** (decaying / params.decay_steps), params.final_ratio)
         elif kind == "CosineLR" and params.decay_steps:
             progress = tf.minimum(step / params.decay_steps, 1)
             cosine = (1 + tf.cos(3.141592653589793 * progress)) / 2
