@@ -25,16 +25,29 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def small_store(shared, tmp_path_factory) -> Path:
     """A feature store of eight short LJSpeech recordings, in ParallelWaveGAN's mel definition."""
+    return _write_recordings(shared, tmp_path_factory.mktemp("features"), with_text=False)
+
+
+@pytest.fixture(scope="session")
+def spoken_store(shared, tmp_path_factory) -> Path:
+    """The same recordings with what they say, for acoustic models."""
+    return _write_recordings(shared, tmp_path_factory.mktemp("spoken"), with_text=True)
+
+
+def _write_recordings(shared: Path, directory: Path, with_text: bool) -> Path:
     from tf_gantts.audio.files import read_audio, to_int16
     from tf_gantts.audio.mel import frame_align
     from tf_gantts.audio.mel_spec import PROFILES
     from tf_gantts.audio.statistics import StatisticsAccumulator
     from tf_gantts.data.store import StoredUtterance, write_store
 
+    corpus = shared / "data" / "ljspeech-mini"
     spec = PROFILES["parallel_wavegan"]
     statistics = StatisticsAccumulator(spec.num_mels)
-    recordings = sorted((shared / "data" / "ljspeech-mini" / "wavs").glob("*.wav"))
+    recordings = sorted((corpus / "wavs").glob("*.wav"))
     recordings = sorted(recordings, key=lambda path: path.stat().st_size)[:8]
+    lines = (corpus / "metadata.csv").read_text(encoding="utf-8").splitlines()
+    texts = {line.split("|")[0]: line.split("|")[2] for line in lines if with_text}
     utterances, arrays = [], []
     for number, path in enumerate(recordings):
         audio, _ = read_audio(path)
@@ -43,10 +56,8 @@ def small_store(shared, tmp_path_factory) -> Path:
         split = {0: "valid", 1: "test"}.get(number, "train")
         if split == "train":
             statistics.update(mel)
-        utterances.append(
-            StoredUtterance(path.stem, "", "LJ", split, len(mel), len(audio), path.stem)
-        )
-    directory = tmp_path_factory.mktemp("features")
+        text, length = texts.get(path.stem, ""), (len(mel), len(audio))
+        utterances.append(StoredUtterance(path.stem, text, "LJ", split, *length, path.stem))
     write_store(
         directory,
         spec=spec,

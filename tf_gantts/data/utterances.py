@@ -16,11 +16,12 @@ import tensorflow as tf
 from tf_gantts.data.flat import FlatClips
 from tf_gantts.data.order import ReplicaShare, epoch_key, shuffled
 from tf_gantts.data.store import FeatureStore
-from tf_gantts.errors import FeatureStoreError
+from tf_gantts.errors import FeatureStoreError, TextError
 
 _LOG = logging.getLogger(__name__)
 
 _PREFETCH_STEPS = 2
+_NAMED = 20  # utterances that a warning names
 
 Encode = Callable[[str], np.ndarray]
 
@@ -54,14 +55,18 @@ class Transcripts:
         max_frames: int | None = None,
     ) -> None:
         members = store.splits[split]
-        written = [i for i in members if store.utterances[i].text.strip()]
+        ids = {i: _read(store.utterances[i].text, encode) for i in members}
+        written = [i for i in members if len(ids[i])]
         kept = [i for i in written if store.utterances[i].frames <= (max_frames or np.inf)]
-        for count, reason in (
-            (len(members) - len(written), "have no text"),
-            (len(written) - len(kept), f"are longer than {max_frames} frames"),
+        for rest, reason in (
+            (set(members) - set(written), "have no text that can be read"),
+            (set(written) - set(kept), f"are longer than {max_frames} frames"),
         ):
-            if count:
-                _LOG.warning("%d utterances of split %r %s and are left out", count, split, reason)
+            if rest:
+                names = " ".join(store.utterances[i].id for i in sorted(rest)[:_NAMED])
+                names += " ..." if len(rest) > _NAMED else ""
+                message = "%d utterances of split %r %s and are left out: %s"
+                _LOG.warning(message, len(rest), split, reason, names)
         if not kept:
             raise FeatureStoreError(
                 f"{store.path}: split {split!r} has {len(members)} clips, none with a text and at"
@@ -70,7 +75,7 @@ class Transcripts:
             )
         kept.sort(key=lambda i: store.utterances[i].frames)
         self.utterances = np.asarray(kept, np.int64)
-        self.ids = [encode(store.utterances[i].text) for i in kept]
+        self.ids = [ids[i] for i in kept]
         self.frames = np.asarray([store.utterances[i].frames for i in kept], np.int64)
         rows = [labels(i) for i in kept]
         self.labels = {name: np.asarray([r[name] for r in rows], np.int32) for name in rows[0]}
@@ -79,6 +84,14 @@ class Transcripts:
     def symbols(self) -> np.ndarray:
         """Length of each utterance in symbols (utterances,)."""
         return np.asarray([len(ids) for ids in self.ids], np.int64)
+
+
+def _read(text: str, encode: Encode) -> np.ndarray:
+    """Ids of a text; none of one that cannot be read."""
+    try:
+        return encode(text)
+    except TextError:
+        return np.zeros(0, np.int32)
 
 
 class UtteranceSource:
