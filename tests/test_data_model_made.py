@@ -54,6 +54,22 @@ def test_everything_but_the_mel_is_the_recordings(store, tmp_path, store_format)
     assert not list((tmp_path / "new").glob("parts*"))
 
 
+def test_some_utterances_in_an_order_of_their_own(store, tmp_path):
+    asked, mel_of_clip = [], noisy(store)
+    order = [5, 0, 7, 2]
+    write_model_made(
+        store, lambda i: [asked.append(i), mel_of_clip(i)][1], MODEL, tmp_path / "a", order=order
+    )
+    assert asked == order
+    with open_store(tmp_path / "a") as made:
+        assert made.utterances == tuple(store.utterances[i] for i in sorted(order))
+        for place, index in enumerate(sorted(order)):
+            np.testing.assert_array_equal(made.read(place, "mel"), mel_of_clip(index))
+            np.testing.assert_array_equal(made.read(place, "audio"), store.read(index, "audio"))
+        with pytest.raises(FeatureStoreError, match=rf"model-made \({MODEL}\); give the record"):
+            write_model_made(made, mel_of_clip, MODEL, tmp_path / "b")
+
+
 def test_a_resynthesised_mel_is_as_long_as_the_clip(store, tmp_path):
     shortest = min(range(len(store.utterances)), key=lambda i: store.utterances[i].frames)
 

@@ -13,6 +13,7 @@ _VERBS = {
     "synthesize": ("tf_gantts.synthesize", "features or recordings to waveforms"),
     "evaluate": ("tf_gantts.evaluate", "scores of runs and of waveforms"),
     "export": ("tf_gantts.export", "a run to a SavedModel"),
+    "extract-mels": ("tf_gantts.extract_mels", "an acoustic run's mels as features"),
     "import": ("tf_gantts.import_checkpoint", "a public PyTorch checkpoint to a run"),
 }
 

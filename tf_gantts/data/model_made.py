@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def write_model_made(
     directory: str | Path,
     store_format: StoreFormat = "hdf5",
     progress: Callable[[], None] = lambda: None,
+    order: Sequence[int] | None = None,
 ) -> None:
     """Copies a store with the mels of an acoustic model in place of the recordings' own.
 
@@ -47,14 +48,22 @@ def write_model_made(
         directory: The new store's folder.
         store_format: `hdf5` or `tfrecord`.
         progress: Called after each utterance.
+        order: Indices of the utterances that the new store has, in the order in which their mels
+            are asked for; None for all. In the store they stand as in `source`.
 
     Raises:
         FeatureStoreError: If a mel is not as long as the clip's audio, has other bands or is not
-            finite, naming the clip; or if the folder is in use.
+            finite, naming the clip; if the source's own mels are model-made; or if the folder is in
+            use.
         OSError: If the folder cannot be written.
     """
     if not mel_source:
         raise FeatureStoreError(f"{directory}: mel_source must say which model made the mels")
+    if source.mel_source:
+        raise FeatureStoreError(
+            f"{source.path}: its mels are model-made ({source.mel_source}); give the recordings'"
+            " own features"
+        )
     folder = Path(directory)
     if folder.resolve() == Path(source.path).resolve():
         raise FeatureStoreError(f"{folder}: holds the recordings' own mels; choose another folder")
@@ -63,8 +72,10 @@ def write_model_made(
         parts = PartFolder(folder / PARTS_NAME)
         parts.clean()
         statistics = StatisticsAccumulator(source.spec.num_mels)
-        keys = [_part_name(source, utterance, mel_source) for utterance in source.utterances]
-        for index, (utterance, key) in enumerate(zip(source.utterances, keys, strict=True)):
+        kept = range(len(source.utterances)) if order is None else sorted(order)
+        keys = {i: _part_name(source, source.utterances[i], mel_source) for i in kept}
+        for index in kept if order is None else order:
+            utterance, key = source.utterances[index], keys[index]
             if parts.read_facts(key) is None:
                 mel = np.asarray(mel_of_clip(index))
                 _require_usable(mel, utterance, source)
@@ -73,7 +84,8 @@ def write_model_made(
                 statistics.update(parts.read(key)["mel"])
             progress()
 
-        def read(index: int) -> dict[str, Any]:
+        def read(place: int) -> dict[str, Any]:
+            index = kept[place]
             return {"audio": source.read(index, "audio"), **parts.read(keys[index])}
 
         write_store(
@@ -81,7 +93,7 @@ def write_model_made(
             spec=source.spec,
             statistics=statistics.result(),
             preprocessing=source.preprocessing,
-            utterances=source.utterances,
+            utterances=[source.utterances[i] for i in kept],
             read=read,
             store_format=store_format,
             mel_source=mel_source,
