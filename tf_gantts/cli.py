@@ -29,7 +29,7 @@ def main() -> int:
         return 0
     print("usage: tf-gantts VERB [options]; `tf-gantts VERB --help` lists a verb's options\n")
     for verb, (_, help_text) in _VERBS.items():
-        print(f"  {verb:12}{help_text}")
+        print(f"  {verb:14}{help_text}")
     return 0 if arguments in ([], ["-h"], ["--help"]) else command.EXIT_BAD_INPUT
 
 
