@@ -17,6 +17,7 @@ from tf_gantts.layers.dropout import seeds
 from tf_gantts.layers.mel_masking import freq_mask, time_mask
 from tf_gantts.layers.mel_normalization import MelNormalization
 from tf_gantts.losses.tacotron2 import GuidedAttentionLoss, MelLoss, StopTokenLoss
+from tf_gantts.networks.network import require_known
 from tf_gantts.networks.tacotron2 import Tacotron2
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
 from tf_gantts.training.checkpoint import Checkpoint, restore
@@ -75,6 +76,7 @@ class Tacotron2System(AcousticSystem):
     def _network_params(self) -> dict:
         """The recipe's parameters, completed by what the front end and the features fix."""
         hp = self.hparams
+        require_known(Tacotron2, hp.model_params, "Tacotron2")
         fixed = {
             "n_symbols": self.front_end.vocabulary_size,
             "n_mel_channels": self.mel_spec.num_mels,
