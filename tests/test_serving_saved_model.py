@@ -1,12 +1,10 @@
 import json
 import os
-import subprocess
-import sys
-import textwrap
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from child_process import in_child
 from tiny_run import STATISTICS, make_run, noise_mel
 
 from tf_gantts.audio.mel_spec import PROFILES
@@ -28,26 +26,6 @@ def exported(system, tmp_path_factory):
     out = tmp_path_factory.mktemp("exports") / "melgan" / "1"
     saved_model.write_saved_model(system.serving_module(), {"step": 7}, out)
     return out
-
-
-def in_child(script, *arguments):
-    """Runs a script where neither Keras nor this package can be imported; returns its output."""
-    blocked = """
-        import sys
-
-        for name in ("keras", "tf_keras", "tf_gantts", "tensorflow_text", "tensorflow_io"):
-            sys.modules[name] = None  # importing it fails
-        """
-    script = textwrap.dedent(blocked) + textwrap.dedent(script)
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
-        cwd=arguments[0],
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_a_process_with_only_tensorflow_gives_the_same_audio(system, exported, tmp_path):

@@ -156,23 +156,29 @@ class VocoderModule(ServingModule):
         """Inputs and outputs of a signature: data type, shape and meaning of each."""
         spec, bands = self.mel_spec, self.mel_spec.num_mels
 
-        def entry(shape: list[Any], content: str, dtype: str = "float32") -> dict[str, Any]:
-            return {"dtype": dtype, "shape": shape, "content": content}
-
         samples = f"samples at {spec.sampling_rate} Hz within -1..1"
-        mel = entry(["B", "T", bands], "raw log-mel of mel_spec; it is normalised in the graph")
+        mel = describe_tensor(
+            ["B", "T", bands], "raw log-mel of mel_spec; it is normalised in the graph"
+        )
         if signature == "serving_default":
-            audio = entry(["B", f"T * {spec.hop_size}"], samples)
+            audio = describe_tensor(["B", f"T * {spec.hop_size}"], samples)
             return {"inputs": {"mel": mel}, "outputs": {"audio": audio}}
-        context = entry(["B", "C", bands], "that of the call before; at first C = 0")
-        final = entry([], "whether the clip ends with this mel, whose T may be 0", "bool")
+        context = describe_tensor(["B", "C", bands], "that of the call before; at first C = 0")
+        final = describe_tensor([], "whether the clip ends with this mel, whose T may be 0", "bool")
         return {
             "inputs": {"mel": mel, "context": context, "final": final},
             "outputs": {
-                "audio": entry(["B", "N"], f"the next {samples}; over all calls T * hop_size"),
-                "context": entry(["B", "C", bands], "mel frames for the next call"),
+                "audio": describe_tensor(
+                    ["B", "N"], f"the next {samples}; over all calls T * hop_size"
+                ),
+                "context": describe_tensor(["B", "C", bands], "mel frames for the next call"),
             },
         }
+
+
+def describe_tensor(shape: list[Any], content: str, dtype: str = "float32") -> dict[str, Any]:
+    """An input or output in the metadata of an export, JSON-ready."""
+    return {"dtype": dtype, "shape": shape, "content": content}
 
 
 def _smallest_frames(network: keras.Model, spec: MelSpec) -> int:

@@ -14,11 +14,12 @@ from tf_gantts.data.utterances import UtteranceSource
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import Tacotron2Hparams
 from tf_gantts.layers.dropout import seeds
-from tf_gantts.layers.mel_masking import freq_mask, time_mask
+from tf_gantts.layers.mel_masking import drop_frames, freq_mask, time_mask
 from tf_gantts.layers.mel_normalization import MelNormalization
 from tf_gantts.losses.tacotron2 import GuidedAttentionLoss, MelLoss, StopTokenLoss
 from tf_gantts.networks.network import require_known
 from tf_gantts.networks.tacotron2 import Tacotron2
+from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
 from tf_gantts.training.checkpoint import Checkpoint, restore
 from tf_gantts.training.optimizers import build_optimizer
@@ -203,11 +204,13 @@ class Tacotron2System(AcousticSystem):
     def _masked(self, mel: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The frames that the decoder is given, some bands and some stretches of time left out."""
         params = self.hparams.input_mask_params
-        bands, frames = seeds(seed, 2)
+        bands, frames, steps = seeds(seed, 3)
         if params.freq_mask:
             mel = freq_mask(mel, params.freq_mask, bands)
         if params.time_mask:
             mel = time_mask(mel, params.time_mask, frames)
+        if params.drop_frame_rate:
+            mel = drop_frames(mel, params.drop_frame_rate, self.frames_per_step, steps)
         return mel
 
     def _teaching_losses(self, outputs: Outputs, mel: tf.Tensor, batch: Batch) -> Scalars:
@@ -264,6 +267,13 @@ class Tacotron2System(AcousticSystem):
         kept = ("lengths", "finished", "alignments", "alignment_score")
         spoken = {"mel": self.silence_after(mel, outputs["lengths"])}
         return spoken | {name: outputs[name] for name in kept}
+
+    def serving_module(self) -> AcousticModule:
+        """See `System.serving_module`; in float32."""
+        speaking = Tacotron2System(self.hparams, self.mel_spec, self.statistics, inference=True)
+        for own, copied in zip(self.network.variables, speaking.network.variables, strict=True):
+            copied.assign(own)
+        return AcousticModule(speaking)
 
     @contextlib.contextmanager
     def synthesis_weights(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -71,6 +72,15 @@ class FrontEnd:
     def vocabulary_size(self) -> int:
         """Rows of the embedding table."""
         return len(self.symbols)
+
+    @functools.cached_property
+    def spoken_ids(self) -> frozenset[int]:
+        """Ids of the symbols that have sound: letters and phonemes."""
+        return frozenset(
+            place
+            for place, symbol in enumerate(self.symbols)
+            if place != self.eos_id and any(letter.isalpha() for letter in symbol)
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -233,7 +243,7 @@ class FrontEnd:
             for character in read
             if character not in self._ids and character not in _SILENT
         ]
-        if not any(self._is_spoken(place) for place in ids):
+        if not self.spoken_ids.intersection(ids.tolist()):
             shown = text if len(text) <= 60 else f"{text[:60]}..."
             what = "is empty" if not text.strip() else "has nothing that can be read"
             raise TextError(f"the text {shown!r} {what}; write words or numbers")
@@ -243,10 +253,6 @@ class FrontEnd:
                 len(left_out),
                 " ".join(sorted(set(left_out))[:_SHOWN]),
             )
-
-    def _is_spoken(self, place: int) -> bool:
-        """Whether a symbol has sound: a letter or a phoneme."""
-        return place != self.eos_id and any(letter.isalpha() for letter in self.symbols[place])
 
 
 def _valid(text: str) -> str:

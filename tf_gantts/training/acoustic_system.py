@@ -33,6 +33,12 @@ class AcousticSystem(System):
         """Mel frames to a row of the alignments."""
         return 1
 
+    @property
+    def label_names(self) -> dict[str, list[str]]:
+        """Names by number of `speaker` and `style`, where the system has several."""
+        names = {"speaker": self.hparams.speakers, "style": self.hparams.styles}
+        return {key: known for key, known in names.items() if known}
+
     def forced(self, batch: Batch) -> tuple[Outputs, Scalars]:
         """Teacher forcing without any update.
 
@@ -89,16 +95,11 @@ class AcousticSystem(System):
         Raises:
             HparamsError: If a name is not known.
         """
-        found = {}
-        for key, name, known in (
-            ("speaker", speaker, self.hparams.speakers),
-            ("style", style, self.hparams.styles),
-        ):
-            if known and name not in known:
-                raise HparamsError(f"{where}: {key} {name!r} is none of {key}s {known}")
-            if known:
-                found[key] = known.index(name)
-        return found
+        names = {"speaker": speaker, "style": style}
+        for key, known in self.label_names.items():
+            if names[key] not in known:
+                raise HparamsError(f"{where}: {key} {names[key]!r} is none of {key}s {known}")
+        return {key: known.index(names[key]) for key, known in self.label_names.items()}
 
     def silence_after(self, mel: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Raw log-mels (B, T, n_mels) with silence after each row's length (B,)."""

@@ -1,0 +1,236 @@
+"""Speech of texts outside of a graph: with every front end, and everything there is to look at."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.linalg
+import tensorflow as tf
+
+from tf_gantts.audio.join import join_speech
+from tf_gantts.audio.mel_conversion import MelConversion
+from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.errors import TextError
+from tf_gantts.serving.synthesis import Synthesis
+from tf_gantts.text import FrontEnd
+from tf_gantts.text.sentences import Sentence, split_sentences
+from tf_gantts.training.acoustic_system import AcousticSystem
+
+_LOG = logging.getLogger(__name__)
+
+PARTS = ("text", "acoustic model", "vocoder")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A text as an acoustic model gets it.
+
+    Attributes:
+        ids: Symbols of each sentence, int32 (N_i,).
+        pauses: Silence after each sentence in seconds; that of the last is not used.
+        seconds: How long the reading took.
+    """
+
+    ids: list[np.ndarray]
+    pauses: list[float]
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """A spoken sentence.
+
+    Attributes:
+        mel: Raw log-mel of the acoustic model (T, n_mels).
+        attention: Attention weights (steps, symbols).
+        finished: Whether speech ended by itself.
+        alignment_score: Mean over the steps of the largest attention weight.
+        seconds: Its share of the computing time.
+    """
+
+    mel: np.ndarray
+    attention: np.ndarray
+    finished: bool
+    alignment_score: float
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Speech:
+    """A spoken text.
+
+    Attributes:
+        audio: Samples (N,) float32.
+        mel: Raw log-mel of the acoustic model (T, n_mels), sentences and pauses.
+        attention: Attention weights (steps, symbols), the sentences one after the other.
+        sentences: Number of sentences.
+        unfinished: How many of them did not end by themselves.
+        alignment_score: Mean over all steps of the largest attention weight.
+        seconds: Computing time of each of `PARTS`.
+    """
+
+    audio: np.ndarray
+    mel: np.ndarray
+    attention: np.ndarray
+    sentences: int
+    unfinished: int
+    alignment_score: float
+    seconds: dict[str, float]
+
+
+def read(text: str, front_end: FrontEnd) -> Reading:
+    """Cuts a text into sentences and reads them; those with nothing to read are left out.
+
+    Raises:
+        TextError: If there is nothing to read at all.
+    """
+    start = time.perf_counter()
+    ids, pauses, problems = [], [], []
+    for sentence in split_sentences(text) or [Sentence(text, 0.0)]:
+        try:
+            ids.append(front_end(sentence.text))
+            pauses.append(sentence.pause)
+        except TextError as error:
+            problems.append(error)
+    if not ids:
+        raise problems[0]
+    for problem in problems:
+        _LOG.warning("left out: %s", problem)
+    return Reading(ids, pauses, time.perf_counter() - start)
+
+
+class AcousticSynthesis:
+    """Mels of sentences, in batches of similar length; the batches do not change what is said.
+
+    Args:
+        system: Built for inference. Its graph is traced once, for any shape.
+        batch_size: Most sentences that are spoken together.
+        seed: Seed of all noise.
+    """
+
+    def __init__(self, system: AcousticSystem, batch_size: int = 16, seed: int = 0) -> None:
+        self._system = system
+        self._batch_size = batch_size
+        self._seed = tf.constant([seed, 0])
+        numbers, length = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
+        labels = dict.fromkeys(system.label_names, length)
+        signature = [numbers, length, labels, tf.TensorSpec([2], tf.int32)]
+        self._speak = tf.function(system.speak, input_signature=signature, autograph=False)
+
+    def warm_up(self) -> float:
+        """Speaks one symbol, so that later times hold no preparation; returns the seconds."""
+        start = time.perf_counter()
+        labels = dict.fromkeys(self._system.label_names, 0)
+        self([np.zeros(1, np.int32)], labels)
+        return time.perf_counter() - start
+
+    def __call__(
+        self, sentences: Sequence[np.ndarray], labels: Mapping[str, int]
+    ) -> list[Utterance]:
+        """Speaks.
+
+        Args:
+            sentences: Symbols of each, int32 (N_i,).
+            labels: From `AcousticSystem.labels`.
+        """
+        order = sorted(range(len(sentences)), key=lambda place: -len(sentences[place]))
+        spoken: dict[int, Utterance] = {}
+        for first in range(0, len(order), self._batch_size):
+            group = order[first : first + self._batch_size]
+            utterances = self._together([sentences[place] for place in group], labels)
+            spoken |= zip(group, utterances, strict=True)
+        return [spoken[place] for place in range(len(sentences))]
+
+    def _together(
+        self, sentences: Sequence[np.ndarray], labels: Mapping[str, int]
+    ) -> list[Utterance]:
+        start = time.perf_counter()
+        lengths = np.array([len(ids) for ids in sentences], np.int32)
+        padded = np.full((len(lengths), lengths.max()), self._system.front_end.pad_id, np.int32)
+        for row, ids in zip(padded, sentences, strict=True):
+            row[: len(ids)] = ids
+        numbers = {key: np.full(len(lengths), x, np.int32) for key, x in labels.items()}
+        outputs = self._speak(padded, lengths, numbers, self._seed)
+        outputs = {name: value.numpy() for name, value in outputs.items()}
+        elapsed = time.perf_counter() - start
+        frames = outputs["lengths"]
+        steps = -(-frames // self._system.frames_per_step)
+        return [
+            Utterance(
+                outputs["mel"][row, : frames[row]],
+                outputs["alignments"][row, : steps[row], : lengths[row]],
+                bool(outputs["finished"][row]),
+                float(outputs["alignment_score"][row]),
+                elapsed * frames[row] / frames.sum(),
+            )
+            for row in range(len(lengths))
+        ]
+
+
+class TextSynthesis:
+    """Speech of texts: what `TextToSpeechModule` does in the graph.
+
+    Args:
+        acoustic: Symbols to mels.
+        vocode: Mels to waveforms.
+        conversion: From the mels of the one to those of the other.
+    """
+
+    def __init__(
+        self, acoustic: AcousticSynthesis, vocode: Synthesis, conversion: MelConversion
+    ) -> None:
+        self._acoustic = acoustic
+        self._vocode = vocode
+        self._conversion = conversion
+
+    def __call__(self, readings: Sequence[Reading], labels: Mapping[str, int]) -> list[Speech]:
+        """Speaks.
+
+        Args:
+            readings: The texts.
+            labels: From `AcousticSystem.labels`.
+        """
+        utterances = self._acoustic([ids for reading in readings for ids in reading.ids], labels)
+        clips = self._vocode([self._conversion(utterance.mel) for utterance in utterances])
+        spoken = iter(zip(utterances, clips, strict=True))
+        speech = []
+        for reading in readings:
+            own = [next(spoken) for _ in reading.ids]
+            speech.append(self._joined(reading, *zip(*own, strict=True)))
+        return speech
+
+    def _joined(
+        self,
+        reading: Reading,
+        utterances: Sequence[Utterance],
+        clips: Sequence[tuple[np.ndarray, float]],
+    ) -> Speech:
+        spec, pauses = self._conversion.source, reading.pauses
+        steps = np.array([len(utterance.attention) for utterance in utterances])
+        scores = np.array([utterance.alignment_score for utterance in utterances])
+        seconds = (
+            reading.seconds,
+            sum(utterance.seconds for utterance in utterances),
+            sum(share for _, share in clips),
+        )
+        return Speech(
+            audio=join_speech([audio for audio, _ in clips], pauses, spec.sampling_rate),
+            mel=_join_mels([u.mel for u in utterances], pauses, spec),
+            attention=scipy.linalg.block_diag(*(u.attention for u in utterances)),
+            sentences=len(utterances),
+            unfinished=sum(not utterance.finished for utterance in utterances),
+            alignment_score=float(np.average(scores, weights=steps)),
+            seconds=dict(zip(PARTS, seconds, strict=True)),
+        )
+
+
+def _join_mels(mels: Sequence[np.ndarray], pauses: Sequence[float], spec: MelSpec) -> np.ndarray:
+    parts = []
+    for mel, pause in zip(mels, pauses, strict=True):
+        silent = (round(pause * spec.sampling_rate / spec.hop_size), spec.num_mels)
+        parts += [mel, np.full(silent, spec.silence, np.float32)]
+    return np.concatenate(parts[:-1])
