@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tiny_run import RECIPE
+from tiny_speech import recipe as acoustic_recipe
 
 from tf_gantts.errors import GanTTSError
 
@@ -21,6 +22,24 @@ def test_streaming_is_measured_and_equals_the_whole_clip(tmp_path):
     assert result["largest_difference"] <= 1e-5 < 0.01 < result["peak"]
     assert 0 < result["first_audio_wall_seconds"] < 10 * result["rtf_wall"]
     assert "16 frames" in benchmark.describe({"case": "stream"}, result)
+
+
+def test_an_acoustic_model_is_taught_and_speaks(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(acoustic_recipe(speakers=["A"])))
+    options = argparse.Namespace(hparams=path, set=[], runs=1, precision="float32", rows=2)
+    result = benchmark.teach_case(options)
+    assert result["traces"] == 1 and 0 < result["wall_seconds"] < result["trace_seconds"]
+    result = benchmark.speak_case(options)
+    assert result["frames"] == 1200
+    assert result["frames_per_second"] == pytest.approx(1200 / result["wall_seconds"])
+    assert "per s wall" in benchmark.describe({"case": "speak"}, result)
+    options = argparse.Namespace(
+        hparams=path, set=[], precisions=["float32", "bfloat16"], threads=2, only=None
+    )
+    cases = [(row["case"], row.get("rows")) for row in benchmark.rows(options)]
+    assert cases[:3] == [("teach", None), ("speak", 1), ("speak", 16)]
+    assert len(cases) == 8 and cases[-1][0] == "preprocess"
 
 
 def test_programs_are_run_in_turn_and_give_their_median_round(tmp_path):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed of a recipe: generator, streaming, training steps, input pipeline, preprocessing.
+"""Speed of a recipe: synthesis, streaming, training steps, input pipeline, preprocessing.
 
 Every row is measured in a process of its own: CPU seconds (user and system, all threads) and wall
 seconds, medians over several runs after warm-up. On a shared machine the CPU column is the one to
@@ -12,183 +12,30 @@ alternately with tools/benchmark_torch.py, `--rounds` times each, and their rati
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tf_gantts import command
+from tf_gantts.benchmarks import hparams_of
+from tf_gantts.benchmarks.acoustic import speak_case, teach_case
+from tf_gantts.benchmarks.vocoder import generator_case, input_case, stream_case, train_case
 from tf_gantts.errors import GanTTSError
 
 ROOT = Path(__file__).resolve().parent.parent
 
-CLIP_FRAMES = 862  # 10 s at 22,050 Hz and hop 256
-_CHUNK_FRAMES = 16
 # PyTorch's allocations otherwise cost up to half of its time in page faults.
 TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-_INPUT_STEPS = 6
 _SENTENCES = 60
-
-
-@dataclasses.dataclass(frozen=True)
-class Timing:
-    """Medians over repeated runs, in seconds."""
-
-    cpu: float
-    wall: float
-
-
-def measure(function: Callable[[], Any], runs: int, warm_up: int = 1) -> Timing:
-    """Median CPU and wall seconds of a call, after `warm_up` calls."""
-    for _ in range(warm_up):
-        function()
-    cpu, wall = [], []
-    for _ in range(runs):
-        wall_start, cpu_start = time.perf_counter(), time.process_time()
-        function()
-        cpu.append(time.process_time() - cpu_start)
-        wall.append(time.perf_counter() - wall_start)
-    return Timing(statistics.median(cpu), statistics.median(wall))
-
-
-# Cases, each run in a child process
-
-
-def generator_case(options: argparse.Namespace) -> dict[str, Any]:
-    """Real-time factor of the generator with folded weight norm on ten seconds of mel."""
-    import numpy as np
-    import tensorflow as tf
-
-    from tf_gantts import networks
-    from tf_gantts.systems import build_system
-
-    hparams = _hparams(options, f"mixed_precision={options.precision}")
-    system = build_system(hparams, hparams.mel_spec, None)
-    generator = networks.fold_weight_norm(system.generator)
-    function = tf.function(generator, autograph=False).get_concrete_function(
-        tf.TensorSpec((1, None, hparams.num_mels))
-    )
-    rng = np.random.default_rng(0)
-    mel = tf.constant(rng.normal(size=(1, CLIP_FRAMES, hparams.num_mels)), tf.float32)
-    timing = measure(lambda: function(mel).numpy(), options.runs)
-    seconds = CLIP_FRAMES * hparams.hop_size / hparams.sampling_rate
-    return {
-        "cpu_seconds": timing.cpu,
-        "wall_seconds": timing.wall,
-        "rtf_cpu": timing.cpu / seconds,
-        "rtf_wall": timing.wall / seconds,
-    }
-
-
-def stream_case(options: argparse.Namespace) -> dict[str, Any]:
-    """Ten seconds of mel in chunks: time to first audio, and difference from the whole clip."""
-    import numpy as np
-
-    from tf_gantts.serving.synthesis import StreamingSynthesis
-    from tf_gantts.systems import build_system
-
-    hparams = _hparams(options)
-    spec = hparams.mel_spec
-    system = build_system(hparams, spec, None, inference=True)
-    for variable in system.generator.trainable_variables:
-        if variable.name == "weight_g":  # an untrained network is nearly silent
-            variable.assign(1.7 * variable)
-    module = system.serving_module()
-    streaming = StreamingSynthesis(module, _CHUNK_FRAMES)
-    mel = np.random.default_rng(0).normal(size=(CLIP_FRAMES, spec.num_mels)).astype(np.float32)
-    audio = np.concatenate(list(streaming(mel)))
-    first = measure(lambda: next(streaming(mel)), options.runs)
-    whole = measure(lambda: list(streaming(mel)), options.runs)
-    seconds = CLIP_FRAMES * spec.hop_size / spec.sampling_rate
-    return {
-        "largest_difference": streaming.difference(mel, audio),
-        "peak": float(np.abs(audio).max()),
-        "first_audio_cpu_seconds": first.cpu,
-        "first_audio_wall_seconds": first.wall,
-        "rtf_cpu": whole.cpu / seconds,
-        "rtf_wall": whole.wall / seconds,
-        "latency": streaming.latency(),
-    }
-
-
-def train_case(options: argparse.Namespace) -> dict[str, Any]:
-    """One training step of a phase, on a batch that is already in memory."""
-    import numpy as np
-    import tensorflow as tf
-
-    from tf_gantts.systems import build_system
-
-    hparams = _hparams(options, f"mixed_precision={options.precision}")
-    system = build_system(hparams, hparams.mel_spec, None)
-    system.prepare_training()
-    rng = np.random.default_rng(0)
-    rows, frames = hparams.batch_size, hparams.segment_frames
-    batch = {
-        "mel": tf.constant(rng.normal(size=(rows, frames, hparams.num_mels)), tf.float32),
-        "audio": tf.constant(
-            0.1 * rng.normal(size=(rows, frames * hparams.hop_size, 1)), tf.float32
-        ),
-    }
-    step = tf.function(lambda b: system.train_step(b, options.phase), autograph=False)
-    start = time.perf_counter()
-    step.get_concrete_function(batch)
-    tracing = time.perf_counter() - start
-    timing = measure(lambda: float(step(batch)["generator_loss"]), options.runs)
-    return {
-        "cpu_seconds": timing.cpu,
-        "wall_seconds": timing.wall,
-        "trace_seconds": tracing,
-        "traces": step.experimental_get_tracing_count(),
-    }
-
-
-def input_case(options: argparse.Namespace) -> dict[str, Any]:
-    """Share of the step time that training waits for its input, and batches per second alone."""
-    import tensorflow as tf
-
-    from tf_gantts.data.segments import SegmentSource
-    from tf_gantts.data.store import open_store
-    from tf_gantts.systems import build_system
-
-    hparams = _hparams(options, f"mixed_precision={options.precision}")
-    store = open_store(options.features)
-    source = SegmentSource(
-        store,
-        frames_per_segment=hparams.segment_frames,
-        batch_size=hparams.batch_size,
-        seed=hparams.seed,
-        remove_short_samples=hparams.remove_short_samples,
-        allow_cache=hparams.allow_cache,
-    )
-    alone = iter(source.dataset())
-    batches = measure(lambda: next(alone)["audio"].numpy(), 50)
-    system = build_system(hparams, store.spec, store.statistics)
-    system.prepare_training()
-    step = tf.function(lambda b: system.train_step(b, options.phase), autograph=False)
-    iterator = iter(source.dataset())
-    float(step(next(iterator))["generator_loss"])
-    waiting, start = 0.0, time.perf_counter()
-    for _ in range(_INPUT_STEPS):
-        before = time.perf_counter()
-        batch = next(iterator)
-        waiting += time.perf_counter() - before
-        float(step(batch)["generator_loss"])
-    total = time.perf_counter() - start
-    return {
-        "input_wait_share": waiting / total,
-        "batches_per_second": 1 / batches.wall,
-        "batch_cpu_seconds": batches.cpu,
-        "step_wall_seconds": total / _INPUT_STEPS,
-    }
+_SPOKEN_TOGETHER = (1, 16)
 
 
 def preprocess_case(options: argparse.Namespace) -> dict[str, Any]:
@@ -213,7 +60,7 @@ def preprocess_case(options: argparse.Namespace) -> dict[str, Any]:
 
         store = open_store(f"{folder}/features")
         samples = sum(utterance.samples for utterance in store.utterances)
-    seconds = samples / _hparams(options).sampling_rate
+    seconds = samples / hparams_of(options).sampling_rate
     return {
         "audio_seconds": seconds,
         "cpu_seconds": cpu,
@@ -228,14 +75,10 @@ CASES = {
     "stream": stream_case,
     "train": train_case,
     "input": input_case,
+    "teach": teach_case,
+    "speak": speak_case,
     "preprocess": preprocess_case,
 }
-
-
-def _hparams(options: argparse.Namespace, *overrides: str) -> Any:
-    from tf_gantts.hparams import load_hparams
-
-    return load_hparams(options.hparams, [*options.set, *overrides])
 
 
 def child(options: argparse.Namespace) -> int:
@@ -258,6 +101,13 @@ def child(options: argparse.Namespace) -> int:
 
 def rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     """What to measure, in the order of the table."""
+    vocoder = hparams_of(options).system == "vocoder_gan"
+    plan = _vocoder_rows(options) if vocoder else _acoustic_rows(options)
+    plan += [{"case": "preprocess", "threads": jobs} for jobs in (1, 2)]
+    return [row for row in plan if not options.only or row["case"] in options.only]
+
+
+def _vocoder_rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     threads = options.threads
     plan: list[dict[str, Any]] = []
     for precision in options.precisions:
@@ -269,8 +119,16 @@ def rows(options: argparse.Namespace) -> list[dict[str, Any]]:
             )
     plan.append({"case": "stream", "threads": threads})
     plan.append({"case": "input", "precision": "float32", "phase": "generator", "threads": threads})
-    plan += [{"case": "preprocess", "threads": jobs} for jobs in (1, 2)]
-    return [row for row in plan if not options.only or row["case"] in options.only]
+    return plan
+
+
+def _acoustic_rows(options: argparse.Namespace) -> list[dict[str, Any]]:
+    plan: list[dict[str, Any]] = []
+    for precision in options.precisions:
+        same = {"precision": precision, "threads": options.threads}
+        plan.append({"case": "teach"} | same)
+        plan += [{"case": "speak", "rows": rows} | same for rows in _SPOKEN_TOGETHER]
+    return plan
 
 
 def describe(row: dict[str, Any], result: dict[str, Any]) -> str:
@@ -285,7 +143,12 @@ def describe(row: dict[str, Any], result: dict[str, Any]) -> str:
             f" {result['rtf_cpu']:.4f} (CPU), difference {result['largest_difference']:.1e} at peak"
             f" {result['peak']:.2f}; {result['latency']}"
         )
-    if case == "train":
+    if case == "speak":
+        return (
+            f"{result['frames_per_cpu_second']:.0f} frames per CPU-s,"
+            f" {result['frames_per_second']:.0f} per s wall"
+        )
+    if case in ("train", "teach"):
         return (
             f"{result['cpu_seconds']:.2f} CPU-s, {result['wall_seconds']:.2f} s wall per step;"
             f" traced {result['traces']}x in {result['trace_seconds']:.1f} s,"
@@ -323,6 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
     parser.add_argument("--precision", default="float32", help=argparse.SUPPRESS)
     parser.add_argument("--phase", default="generator", help=argparse.SUPPRESS)
+    parser.add_argument("--rows", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--features", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.case:
