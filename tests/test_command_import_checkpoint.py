@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from tiny_run import STATISTICS, noise_mel
 
 from tf_gantts import command, export, import_checkpoint, networks, porting, synthesize
+from tf_gantts.audio.mel_spec import PROFILES
 from tf_gantts.hparams import load_hparams
 from tf_gantts.import_checkpoint import Request, resolve_hparams
 from tf_gantts.porting.configuration import read_configuration
@@ -85,6 +86,8 @@ def test_every_source_gives_the_reference_output_after_its_import(shared, tool, 
     rows = list(tool.rows(shared / "reference", kind))
     assert not [str(row) for row in rows if row.failed]
     assert all(row.error < 1e-4 for row in rows)
+    spoken = {row.tensor for row in rows if row.file == "tacotron2"}
+    assert {"mel_postnet", "alignments", "inf_text/mel_postnet", "inf_text2/gate"} <= spoken
     waves = {(row.file, row.case) for row in rows if row.tensor.startswith("wav")}
     assert waves == {
         ("hifigan_v1", "gen_v1"),
@@ -125,6 +128,35 @@ def test_the_full_size_generator_and_discriminators_of_hifigan(shared, tmp_path,
     stored = checkpoint.arrays(["discriminator"]).values()
     assert sorted(value.flat[0] for value in stored) == sorted(v.flat[0] for v in both.values())
     assert sum(value.size for value in stored) == sum(value.size for value in both.values())
+
+
+def test_the_full_size_tacotron2_of_nvidia(shared, tmp_path, capsys):
+    table = json.loads((shared / "reference" / "full_size_state_dict_shapes.json").read_text())
+    shapes = enumerate(table["nvidia_tacotron2"].items(), start=1)
+    weights = {key: np.full(shape, 1 / n, np.float32) for n, (key, shape) in shapes}
+    nested = {f"state_dict.{key}": value for key, value in weights.items()}
+    save_file(nested, tmp_path / "tacotron2_statedict.safetensors")
+    run = tmp_path / "run"
+    words = ("--source", "tacotron2_nvidia", "--run", run)
+    words += ("--checkpoint", tmp_path / "tacotron2_statedict.safetensors")
+    assert call(*words) == 0
+    printed = capsys.readouterr().out
+    assert "Tacotron2 of 28,193,153 parameters" in printed
+    assert "76 of 84 used, 8 are no weights" in printed
+    assert f"tools/extract_mels.py --acoustic {run}" in printed and "discriminator" not in printed
+    system, checkpoint = load_system(run)
+    hparams = checkpoint.hparams
+    assert (hparams.front_end, system.mel_spec) == ("nvidia", PROFILES["tacotron2_nvidia"])
+    assert not hparams.model_params["mask_convolutions"]
+    assert hparams.scheduler_params.decay_steps is None and hparams.optimizer_params.lr == 1e-3
+    for key, value in porting.to_state_dict(system.network, "tacotron2_nvidia").items():
+        if not key.endswith("num_batches_tracked"):
+            np.testing.assert_array_equal(value, weights[key], err_msg=key)
+    (tmp_path / "hparams.json").write_text(json.dumps({"text_cleaners": ["basic_cleaners"]}))
+    assert call(*words[:2], *words[4:], "--run", run / "2", "--config", tmp_path / "hparams.json")
+    assert "only ['english_cleaners'] can be imported" in capsys.readouterr().err
+    with pytest.raises(porting.PortingError, match="no discriminator of this source"):
+        porting.find_discriminators(nested, "tacotron2_nvidia")
 
 
 def test_an_imported_run_synthesises_and_exports(melgan, small_store, tmp_path, capsys):

@@ -15,14 +15,22 @@ import numpy as np
 
 from tf_gantts import command
 from tf_gantts.errors import CheckpointError, HparamsError, PortingError
-from tf_gantts.hparams import VocoderGanHparams, apply_override, dump_hparams, read_recipe
+from tf_gantts.hparams import (
+    Hparams,
+    VocoderGanHparams,
+    apply_override,
+    dump_hparams,
+    read_recipe,
+)
 
 if TYPE_CHECKING:
     from tf_gantts.audio.statistics import Statistics
     from tf_gantts.networks import Network
     from tf_gantts.training.checkpoint import State
+    from tf_gantts.training.system import System
 
 GENERATORS = ("hifigan", "parallel_wavegan_melgan", "hifigan_speechbrain", "vocos")
+ACOUSTIC_MODELS = ("tacotron2_nvidia",)
 _RECIPES = Path(__file__).resolve().parent.parent / "hparams"
 
 
@@ -31,8 +39,8 @@ class Request:
     """What is to be imported.
 
     Attributes:
-        source: One of `GENERATORS`.
-        checkpoint: The generator's file.
+        source: One of `GENERATORS` or `ACOUSTIC_MODELS`.
+        checkpoint: The file of the generator or of the acoustic model.
         run: The run directory to be made.
         discriminator: The discriminators' file; None: those in `checkpoint`, if there are any.
         config: The reference's configuration; None: the source's default.
@@ -58,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
         "Turns a public PyTorch checkpoint into a run that synthesises, exports and fine-tunes."
         " Pickled files need the torch extra; nothing that they hold is ever run.",
     )
-    p.add_argument("--source", required=True, choices=GENERATORS, help="where the file comes from")
+    sources = (*GENERATORS, *ACOUSTIC_MODELS)
+    p.add_argument("--source", required=True, choices=sources, help="where the file comes from")
     p.add_argument(
         "--checkpoint", required=True, type=Path, help=".npz, .safetensors or PyTorch file"
     )
@@ -136,21 +145,21 @@ def import_checkpoint(request: Request) -> str:
         source.check_features(state_dict, spec)
     statistics = _statistics(request, hparams, state_dict)
     system = build_system(hparams, spec, statistics, inference=True)
-    generator: Network = system.generator  # type: ignore[attr-defined]
-    porting.load_state_dict(porting.core_of(generator), state_dict, request.source)
+    group, network = _network_of(system)
+    porting.load_state_dict(porting.core_of(network), state_dict, request.source)
     ignored = sum(source.ignores(key) for key in state_dict)
     lines = [
-        f"{request.run}: {request.source}, {_counted(generator)}",
+        f"{request.run}: {request.source}, {_counted(network)}",
         f"tensors           {len(state_dict) - ignored} of {len(state_dict)} used"
         + (f", {ignored} are no weights" if ignored else ""),
     ]
-    state = {"generator": [variable.value for variable in generator.variables]}
+    state = {group: [variable.value for variable in network.variables]}
     discriminator = _discriminator(request, content, hparams)
-    if discriminator is None:
-        lines.append("discriminator     none: training begins with a fresh one")
-    else:
+    if discriminator is not None:
         state["discriminator"] = [variable.value for variable in discriminator.variables]
         lines.append(f"discriminator     {_counted(discriminator)}")
+    elif isinstance(hparams, VocoderGanHparams):
+        lines.append("discriminator     none: training begins with a fresh one")
     normalization = "z-scored with the statistics" if statistics else "not normalised"
     lines.append(f"features          {spec.describe()}, {normalization}")
     origin = _origin(request, content)
@@ -159,7 +168,16 @@ def import_checkpoint(request: Request) -> str:
     return "\n".join([*lines, "", *_how_to_go_on(request.run, hparams, discriminator is not None)])
 
 
-def resolve_hparams(request: Request) -> VocoderGanHparams:
+def _network_of(system: System) -> tuple[str, Network]:
+    """The network that a reference's checkpoint holds, and its name in ours."""
+    from tf_gantts.systems.tacotron2 import Tacotron2System
+
+    if isinstance(system, Tacotron2System):
+        return "network", system.network
+    return "generator", system.generator  # type: ignore[attr-defined]
+
+
+def resolve_hparams(request: Request) -> Hparams:
     """The recipe with the configuration put over it.
 
     Raises:
@@ -181,8 +199,10 @@ def resolve_hparams(request: Request) -> VocoderGanHparams:
     for override in request.overrides:
         apply_override(values, override)
     hparams = parse_hparams(values, str(request.config or base))
-    if not isinstance(hparams, VocoderGanHparams):
-        raise HparamsError(f"{base}: a recipe of {hparams.system}, not of a vocoder")
+    if hparams.system != reference.system:
+        raise HparamsError(
+            f"{base}: a recipe of {hparams.system}, but {request.source} is a {reference.system}"
+        )
     return hparams
 
 
@@ -198,7 +218,7 @@ def _require_finite(state_dict: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def _statistics(
-    request: Request, hparams: VocoderGanHparams, state_dict: Mapping[str, np.ndarray]
+    request: Request, hparams: Hparams, state_dict: Mapping[str, np.ndarray]
 ) -> Statistics | None:
     from tf_gantts.audio.statistics import Statistics
     from tf_gantts.porting import statistics_of
@@ -230,7 +250,7 @@ def _statistics(
 
 
 def _discriminator(
-    request: Request, content: Mapping[str, Any], hparams: VocoderGanHparams
+    request: Request, content: Mapping[str, Any], hparams: Hparams
 ) -> Network | None:
     """The discriminator with the weights of its file, or of the generator's; None without."""
     from tf_gantts import networks, porting
@@ -239,7 +259,7 @@ def _discriminator(
         content = porting.read_checkpoint(request.discriminator)
     given = request.discriminator is not None
     state_dicts = porting.find_discriminators(content, request.source, required=given)
-    if not state_dicts:
+    if not state_dicts or not isinstance(hparams, VocoderGanHparams):
         return None
     network = networks.build(
         hparams.discriminator_type, hparams.discriminator_params, name="discriminator"
@@ -258,8 +278,9 @@ def _counted(network: Network) -> str:
 
 
 def _origin(request: Request, content: Mapping[str, Any]) -> str:
-    steps = content.get("steps", content.get("global_step"))
-    if not isinstance(steps, int):
+    named = (content.get(key) for key in ("steps", "global_step", "iteration"))
+    steps = next((value for value in named if isinstance(value, int)), None)
+    if steps is None:
         in_name = re.findall(r"\d{4,}", request.checkpoint.stem)
         steps = int(in_name[-1]) if in_name else None
     trained = f", {steps:,} steps" if steps is not None else ""
@@ -269,7 +290,7 @@ def _origin(request: Request, content: Mapping[str, Any]) -> str:
 def _write(
     run: Path,
     state: State,
-    hparams: VocoderGanHparams,
+    hparams: Hparams,
     statistics: Statistics | None,
     origin: str,
 ) -> None:
@@ -287,14 +308,27 @@ def _write(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _how_to_go_on(run: Path, hparams: VocoderGanHparams, discriminator: bool) -> list[str]:
+def _how_to_go_on(run: Path, hparams: Hparams, discriminator: bool) -> list[str]:
+    prepare = [
+        f"python tools/preprocess.py --hparams {run}/hparams.yaml --corpus CORPUS"
+        " --features FEATURES"
+    ]
+    train = (
+        f"python -m tf_gantts.train --init-from {run} --hparams {run}/hparams.yaml"
+        " --features FEATURES --run NEW"
+    )
+    if not isinstance(hparams, VocoderGanHparams):
+        return [
+            f"python -m tf_gantts.synthesize --acoustic {run} --vocoder VOCODER --text TEXT"
+            " --out OUT",
+            *prepare,
+            train,
+            f"python tools/extract_mels.py --acoustic {run} --features FEATURES --out MADE",
+        ]
     late = discriminator and hparams.discriminator_train_start_steps
-    at_once = " --set discriminator_train_start_steps=0" if late else ""
     return [
         f"python -m tf_gantts.synthesize --run {run} --wav RECORDING.wav --out OUT",
         f"python -m tf_gantts.export --run {run} --out EXPORT/1",
-        f"python tools/preprocess.py --hparams {run}/hparams.yaml --corpus CORPUS"
-        " --features FEATURES",
-        f"python -m tf_gantts.train --init-from {run} --hparams {run}/hparams.yaml"
-        f" --features FEATURES --run NEW{at_once}",
+        *prepare,
+        train + (" --set discriminator_train_start_steps=0" if late else ""),
     ]

@@ -70,6 +70,7 @@ def rows(fixtures: Path, kind: str) -> Iterator[Any]:
         (_parallel_wavegan, "pwg_melgan"),
         (_speechbrain, "speechbrain_hifigan"),
         (_vocos, "vocos"),
+        (_tacotron2, "tacotron2"),
     ):
         with tempfile.TemporaryDirectory() as folder:
             yield from check(Fixture(fixtures / f"{name}.npz"), Path(folder), kind)
@@ -245,6 +246,21 @@ def _vocos(fixture: Any, folder: Path, kind: str) -> Iterator[Any]:
         if entry["hd"]["padding"] == "center":  # there it ends at the middle of the last frame
             wave = wave[:, : -entry["hd"]["hop_length"]]
         yield fixture.compare(case, "wav", wave, activations)
+
+
+def _tacotron2(fixture: Any, folder: Path, kind: str) -> Iterator[Any]:
+    from tf_gantts.porting.parity_tacotron2 import free_running, teacher_forced
+
+    content = {"state_dict": fixture.under("model/sd")}  # as the public file has it
+    system, _ = _imported(
+        folder,
+        source="tacotron2_nvidia",
+        checkpoint=write(folder / "tacotron2_statedict", content, kind),
+        config=_config(folder, fixture.config["hparams"]),
+        overrides=["model_params.prenet_dropout=0.0"],  # as the fixture was made
+    )
+    yield from teacher_forced(fixture, "model", system.network)
+    yield from free_running(fixture, "model", system.network)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ def check_tacotron2(fixture: Fixture) -> Iterator[Row]:
         # The reference's prenet was run without its dropout, or with the dropout in the fixture.
         network = from_state_dict(_SOURCE, state_dict, hparams | {"prenet_dropout": 0.0})
         yield _round_trip(fixture, case, network, state_dict)
-        yield from _teacher_forced(fixture, case, network)
+        yield from teacher_forced(fixture, case, network)
         network = from_state_dict(_SOURCE, state_dict, hparams)
         yield from _with_masks(fixture, case, network)
         network = from_state_dict(_SOURCE, state_dict, hparams | {"prenet_dropout": 0.0})
-        yield from _free_running(fixture, case, network)
+        yield from free_running(fixture, case, network)
 
 
 def _round_trip(
@@ -60,7 +60,14 @@ def _batch(fixture: Fixture, case: str) -> tuple[tf.Tensor, ...]:
     return ids, id_lengths, tf.constant(mel), mel_lengths
 
 
-def _teacher_forced(fixture: Fixture, case: str, network: keras.Model) -> Iterator[Row]:
+def teacher_forced(fixture: Fixture, case: str, network: keras.Model) -> Iterator[Row]:
+    """Compares a case's encoder, loss and outputs with the recording's frames given.
+
+    Args:
+        fixture: The file.
+        case: Its part.
+        network: Our Tacotron 2 with the case's weights, without the prenet's dropout.
+    """
     ids, id_lengths, mel, mel_lengths = _batch(fixture, case)
     outputs = network(ids, id_lengths, mel, mel_lengths)
     yield from _compared(fixture, case, "", outputs)
@@ -92,7 +99,8 @@ def _with_masks(fixture: Fixture, case: str, network: keras.Model) -> Iterator[R
     yield from _compared(fixture, case, "dropmask/", outputs)
 
 
-def _free_running(fixture: Fixture, case: str, network: keras.Model) -> Iterator[Row]:
+def free_running(fixture: Fixture, case: str, network: keras.Model) -> Iterator[Row]:
+    """Compares a case's speech; arguments as in `teacher_forced`."""
     for name, ids in fixture.under(f"{case}/in").items():
         if not name.startswith("inf_"):
             continue

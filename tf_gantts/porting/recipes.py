@@ -12,6 +12,7 @@ import pydantic
 from tf_gantts.errors import PortingError
 from tf_gantts.hparams import OptimizerParams, SchedulerParams, VocoderGanHparams
 from tf_gantts.porting.hifigan import SOURCES as HIFIGAN
+from tf_gantts.porting.tacotron2 import SOURCES as TACOTRON2
 from tf_gantts.porting.vocos import SOURCES as VOCOS
 
 _LOG = logging.getLogger(__name__)
@@ -28,10 +29,12 @@ class ReferenceRecipe:
         base: The file of hparams/ with the source's default configuration.
         values: The hyper-parameters that a configuration sets; an empty one sets those in which
             the source differs from `base`.
+        system: What its checkpoint becomes: a key of `tf_gantts.hparams.SYSTEMS`.
     """
 
     base: str
     values: Callable[[Config], Values]
+    system: str = "vocoder_gan"
 
 
 def merge(base: Config, changes: Config) -> Values:
@@ -206,6 +209,41 @@ def _parallel_wavegan(config: Config) -> Values:
     return values
 
 
+# English cleaners and 148 symbols are all that NVIDIA's code has; its learning rate is constant.
+_TACOTRON2: Values = {
+    "front_end": "nvidia",
+    "mel_profile": "tacotron2_nvidia",
+    "seed": 1234,
+    "scheduler_params": {"decay_steps": None},
+}
+
+
+def _tacotron2(config: Config) -> Values:
+    cleaners = {"text_cleaners": ["english_cleaners"], "n_symbols": 148}
+    _require("tacotron2_nvidia", config, cleaners)
+    values = _renamed(
+        config,
+        {
+            "sampling_rate": "sampling_rate",
+            "filter_length": "fft_size",
+            "hop_length": "hop_size",
+            "win_length": "win_length",
+            "n_mel_channels": "num_mels",
+            "mel_fmin": "fmin",
+            "batch_size": "batch_size",
+            "grad_clip_thresh": "grad_norm",
+            "seed": "seed",
+        },
+    )
+    if "mel_fmax" in config:
+        values["fmax"] = _highest(config, "mel_fmax", "sampling_rate")
+    values["model_params"] = TACOTRON2["tacotron2_nvidia"].arguments(config)
+    values["optimizer_params"] = _renamed(
+        config, {"learning_rate": "lr", "weight_decay": "weight_decay"}
+    )
+    return merge(_TACOTRON2, values)
+
+
 def _highest(config: Config, key: str, rate: str) -> float:
     """The upper edge of the filterbank in Hz; null is half the sampling rate."""
     if config[key] is not None:
@@ -227,4 +265,5 @@ RECIPES = {
     "hifigan_speechbrain": ReferenceRecipe("hifigan_v1.yaml", _speechbrain),
     "parallel_wavegan_melgan": ReferenceRecipe("melgan.yaml", _parallel_wavegan),
     "vocos": ReferenceRecipe("vocos.yaml", _vocos),
+    "tacotron2_nvidia": ReferenceRecipe("tacotron2.yaml", _tacotron2, system="tacotron2"),
 }
