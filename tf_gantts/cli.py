@@ -10,9 +10,9 @@ from tf_gantts import __version__, command
 _VERBS = {
     "preprocess": ("tf_gantts.data.preprocess", "recordings to features"),
     "train": ("tf_gantts.train", "train a system"),
-    "synthesize": ("tf_gantts.synthesize", "features or recordings to waveforms"),
+    "synthesize": ("tf_gantts.synthesize", "text, features or recordings to waveforms"),
     "evaluate": ("tf_gantts.evaluate", "scores of runs and of waveforms"),
-    "export": ("tf_gantts.export", "a run to a SavedModel"),
+    "export": ("tf_gantts.export", "runs to a SavedModel"),
     "extract-mels": ("tf_gantts.extract_mels", "an acoustic run's mels as features"),
     "import": ("tf_gantts.import_checkpoint", "a public PyTorch checkpoint to a run"),
 }

@@ -179,13 +179,14 @@ class _Writer:
         self._duration += duration
         for part, share in speech.seconds.items():
             self._seconds[part] = self._seconds.get(part, 0.0) + share
+        count = f"{speech.sentences} sentence{'s' * (speech.sentences > 1)}"
         end = "finished"
         if speech.unfinished:
             self.unfinished.append(name)
             end = f"NOT FINISHED: {speech.unfinished} cut off"
         line = (
             f"{path}  {duration:.2f} s in {seconds:.3f} s: RTF {seconds / duration:.4f};"
-            f" {speech.sentences} sentences, {end}; alignment score {speech.alignment_score:.3f}"
+            f" {count}, {end}; alignment score {speech.alignment_score:.3f}"
         )
         tqdm.write(line, file=sys.stdout)
 
