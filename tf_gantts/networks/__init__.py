@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tf_gantts.errors import HparamsError
+from tf_gantts.networks.aligner import Aligner
 from tf_gantts.networks.bert import BertEncoder
 from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
 from tf_gantts.networks.hifigan import HiFiGANGenerator
@@ -42,6 +43,7 @@ NETWORKS: dict[str, type[Network]] = {
     "MultiResolutionDiscriminator": MultiResolutionDiscriminator,
     "MultiPeriodMultiResolutionDiscriminator": MultiPeriodMultiResolutionDiscriminator,
     "BertEncoder": BertEncoder,
+    "Aligner": Aligner,
     "GANTTSGenerator": GANTTSGenerator,
     "MelWindowDiscriminator": MelWindowDiscriminator,
     "SpeechTextEncoder": SpeechTextEncoder,
