@@ -74,10 +74,36 @@ class FliteVoice:
         Raises:
             CorpusError: flite fails or writes no audio.
         """
+        return self._speak(text)[0]
+
+    def speak_phones(self, text: str) -> tuple[Speech, list[str], np.ndarray]:
+        """Speaks one sentence and says which phones it spoke when.
+
+        Args:
+            text: ASCII words and simple punctuation.
+
+        Returns:
+            Mono speech, the P phones (`pau` for a pause) and their ends in seconds (P,).
+
+        Raises:
+            CorpusError: flite fails, writes no audio or prints no phones.
+        """
+        speech, printed = self._speak(text, "-psdur")
+        phones = [word.rpartition(":") for word in printed.split()]
+        try:
+            ends = np.asarray([float(end) for _, _, end in phones])
+        except ValueError:
+            ends = np.zeros(0)
+        if not len(ends):
+            raise CorpusError(f"flite -psdur printed no phones for '{text}': {printed[:60]!r}")
+        return speech, [phone for phone, _, _ in phones], ends
+
+    def _speak(self, text: str, *options: str) -> tuple[Speech, str]:
+        """Speech, and what the program printed."""
         with tempfile.TemporaryDirectory(prefix="flite-") as folder:
             path = Path(folder, "speech.wav")
             # The text is one argument of the program: no shell sees it.
-            done = _run(["flite", "-voice", self.name, "-t", text, "-o", str(path)])
+            done = _run(["flite", "-voice", self.name, *options, "-t", text, "-o", str(path)])
             # flite ends with status 0 even when it could not write.
             if not path.is_file():
                 raise CorpusError(
@@ -88,7 +114,7 @@ class FliteVoice:
                 audio = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
         if not audio.any():
             raise CorpusError(f"flite voice {self.name} spoke only silence for '{text}'")
-        return Speech(audio=audio.astype(np.int16), sampling_rate=rate)
+        return Speech(audio=audio.astype(np.int16), sampling_rate=rate), done.stdout
 
 
 def _run(command: list[str], check: bool = True) -> subprocess.CompletedProcess[str]:
