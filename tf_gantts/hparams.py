@@ -214,6 +214,7 @@ class MaskParams(_Section):
 
     freq_mask: NonNegativeInt = 0  # most bands of the mask
     time_mask: NonNegativeInt = 0  # most frames of the mask
+    drop_frame_rate: Fraction = 0.0  # share of the decoder steps that are given the mean frame
 
 
 class SpeakingParams(_Section):

@@ -1,4 +1,4 @@
-"""Masks over mel-spectrograms, as augmentation (Park et al. 2019, SpecAugment).
+"""Masks over mel-spectrograms, as augmentation (Park et al. 2019), and dropped frames.
 
 Names, arguments and distributions are those of `tfio.audio.freq_mask` and `time_mask`. Those draw
 from TensorFlow's hidden random state, which no checkpoint can hold; here a mask is a function of a
@@ -30,6 +30,26 @@ def time_mask(mel: tf.Tensor, param: int, seed: tf.Tensor) -> tf.Tensor:
         seed: (2,) integers.
     """
     return _masked(mel, param, 1, seed)
+
+
+def drop_frames(mel: tf.Tensor, rate: float, group: int, seed: tf.Tensor) -> tf.Tensor:
+    """Sets groups of frames to 0, each with the same probability.
+
+    A decoder that is taught with the true frames before may learn to continue them and not to read;
+    what it cannot continue it must read. Source: the drop frame rate of Liu et al. 2019,
+    "Maximizing mutual information for Tacotron".
+
+    Args:
+        mel: (B, T, n_mels), normalised, so that 0 is the mean.
+        rate: Probability in [0, 1).
+        group: Neighbouring frames that are dropped together: those of a decoder step.
+        seed: (2,) integers.
+    """
+    frames = tf.shape(mel)[1]
+    groups = -(-frames // group)
+    kept = tf.random.stateless_uniform((tf.shape(mel)[0], groups), seed) >= rate
+    kept = tf.repeat(kept, group, axis=1)[:, :frames, tf.newaxis]
+    return tf.where(kept, mel, tf.zeros([], mel.dtype))
 
 
 def _masked(mel: tf.Tensor, param: int, axis: int, seed: tf.Tensor) -> tf.Tensor:
