@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -47,6 +47,7 @@ def align(
     mels: Sequence[np.ndarray],
     symbols: Sequence[np.ndarray],
     options: ForwardSumOptions | None = None,
+    left_out: Collection[int] = (),
     **aligner_params: Any,
 ) -> list[np.ndarray]:
     """Trains an aligner on a corpus and aligns the corpus with it.
@@ -55,29 +56,43 @@ def align(
         mels: Log-mel `(T, n_mels)` of each utterance, not normalised.
         symbols: Ids `(N,)` of each.
         options: Settings.
+        left_out: Ids of symbols that get no frame, because mostly nothing is heard of them: spaces.
+            (Every aligned symbol has a frame or more for each of its states.) With them, silence
+            before the first symbol is found too, and counted to that symbol.
         **aligner_params: Constructor arguments of `Aligner`.
 
     Returns:
-        Frames of each symbol, int32 `(N,)` per utterance, at least 1 each, with the utterance's
-        frames as sum; empty `(0,)` for utterances with fewer frames than states.
+        Frames of each symbol, int32 `(N,)` per utterance, with the utterance's frames as sum;
+        empty `(0,)` for utterances with fewer frames than states, or without aligned symbols.
     """
     options = options or ForwardSumOptions()
     keras.utils.set_random_seed(options.seed)
-    aligner = Aligner(
-        1 + max(int(text.max()) for text in symbols), mels[0].shape[1], **aligner_params
-    )
-    least = [aligner.states(len(text)) for text in symbols]
-    kept = [place for place, mel in enumerate(mels) if len(mel) >= least[place]]
+    silence = 1 + max(int(text.max()) for text in symbols)
+    aligner = Aligner(silence + 1, mels[0].shape[1], **aligner_params)
+    heard = [np.flatnonzero(~np.isin(text, list(left_out))) for text in symbols]
+    lead = [silence] if left_out else []
+    texts = [
+        np.asarray([*lead, *text[places]], np.int32)
+        for text, places in zip(symbols, heard, strict=True)
+    ]
+    kept = [
+        place
+        for place, mel in enumerate(mels)
+        if len(heard[place]) and len(mel) >= aligner.states(len(texts[place]))
+    ]
     durations = [np.zeros(0, np.int32) for _ in mels]
     if not kept:
         return durations
-    corpus = _Corpus([mels[place] for place in kept], [symbols[place] for place in kept])
+    corpus = _Corpus([mels[place] for place in kept], [texts[place] for place in kept])
     _train(aligner, corpus, options)
     search = _search(aligner)
     for rows, batch in corpus.in_order(options.batch_size):
         for row, found in zip(rows, search(*batch).numpy(), strict=True):
             place = kept[row]
-            durations[place] = found[: len(symbols[place])]
+            frames = found[len(lead) : len(texts[place])]
+            frames[0] += found[: len(lead)].sum()
+            durations[place] = np.zeros(len(symbols[place]), np.int32)
+            durations[place][heard[place]] = frames
     return durations
 
 
