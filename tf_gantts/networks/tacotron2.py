@@ -17,7 +17,6 @@ from tf_gantts.layers.length_mask import length_mask, steps_of, zero_padding
 from tf_gantts.layers.tacotron2_decoder import StopRule, Tacotron2Decoder
 from tf_gantts.networks.network import Network
 
-_CONV_DROPOUT = 0.5  # of the encoder's and the postnet's convolutions, Shen et al. 2018
 _STOPPED = 1e3  # logit of the stop token after an utterance's end, as NVIDIA/tacotron2 has it
 
 Outputs = dict[str, tf.Tensor]
@@ -51,6 +50,8 @@ class Tacotron2(Network):
         p_attention_dropout: Dropout of the attention LSTM's hidden state in training.
         p_decoder_dropout: Dropout of the decoder LSTM's hidden state in training.
         p_zoneout: Zoneout of both.
+        p_conv_dropout: Dropout of the encoder's and the postnet's convolutions in training; the
+            default is that of Shen et al. 2018, for 512 channels.
         postnet_embedding_dim: Channels of the postnet.
         postnet_kernel_size: Width of its convolutions in frames, odd.
         postnet_n_convolutions: Their number, at least 2.
@@ -90,6 +91,7 @@ class Tacotron2(Network):
         p_attention_dropout: float = 0.1,
         p_decoder_dropout: float = 0.1,
         p_zoneout: float = 0.0,
+        p_conv_dropout: float = 0.5,
         postnet_embedding_dim: int = 512,
         postnet_kernel_size: int = 5,
         postnet_n_convolutions: int = 5,
@@ -131,7 +133,7 @@ class Tacotron2(Network):
             encoder_kernel_size,
             "ReLU",
             "ReLU",
-            _CONV_DROPOUT,
+            p_conv_dropout,
             name="encoder_convs",
             dtype=policy,
         )
@@ -167,7 +169,7 @@ class Tacotron2(Network):
             postnet_kernel_size,
             "Tanh",
             "Identity",
-            _CONV_DROPOUT,
+            p_conv_dropout,
             name="postnet",
             dtype=policy,
         )

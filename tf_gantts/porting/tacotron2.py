@@ -33,7 +33,7 @@ _HPARAMS = (
     "gate_threshold",
     "mask_padding",
 )
-_OURS = ("prenet_dropout", "p_zoneout", "mask_convolutions")
+_OURS = ("prenet_dropout", "p_zoneout", "p_conv_dropout", "mask_convolutions")
 
 
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
