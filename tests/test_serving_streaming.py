@@ -10,6 +10,7 @@ from tiny_run import make_run, noise_mel
 
 from tf_gantts import networks
 from tf_gantts.audio.mel_spec import PROFILES
+from tf_gantts.layers.mel_projection import MelProjection
 from tf_gantts.serving import saved_model, streaming
 from tf_gantts.serving.signatures import VocoderModule
 from tf_gantts.serving.streaming import stream
@@ -17,6 +18,8 @@ from tf_gantts.systems import load_system
 
 HOP, BANDS = 16, 8
 SPEC = dataclasses.replace(PROFILES["parallel_wavegan"], hop_size=HOP, num_mels=BANDS)
+# Mels of about 1 are audio of about 1.
+PROJECTED = dataclasses.replace(SPEC, fft_size=64, win_length=64, log="ln", mel_norm=None)
 CAUSAL = {"use_causal_conv": True}
 
 MELGAN = {"in_channels": BANDS, "channels": 16, "upsample_scales": [4, 4], "stacks": 2}
@@ -54,6 +57,7 @@ CASES = {
     "vocos": ("VocosGenerator", VOCOS),
     "vocos same": ("VocosGenerator", VOCOS | {"padding": "same"}),
     "vocos causal": ("VocosGenerator", VOCOS | CAUSAL),
+    "vocos projected": ("VocosGenerator", VOCOS),
 }
 
 
@@ -72,6 +76,8 @@ def make_module(case):
     keras.utils.set_random_seed(0)
     name, params = CASES[case]
     network = networks.fold_weight_norm(loud(getattr(networks, name)(**params)))
+    if "projected" in case:
+        return VocoderModule(network, tf.identity, PROJECTED, MelProjection(PROJECTED, rounds=2))
     return VocoderModule(network, tf.identity, SPEC)
 
 

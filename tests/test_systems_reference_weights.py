@@ -54,7 +54,7 @@ def exported(run, out, *more):
         ("parallel_wavegan_melgan", {}, STATISTICS),
         ("parallel_wavegan_melgan", {"generator_ema_decay": 0.5}, STATISTICS),
         ("hifigan", HIFIGAN, None),
-        ("vocos", VOCOS, STATISTICS),
+        ("vocos", VOCOS | {"mel_projections": 2}, STATISTICS),
     ],
     ids=["melgan", "averaged", "hifigan", "vocos"],
 )
@@ -68,6 +68,7 @@ def test_out_and_in_again_gives_equal_tensors(tmp_path, capsys, source, recipe, 
     if source != "vocos":  # it has no weight normalisation
         assert {"weight_g", "weight_v"} <= {key.rpartition(".")[2] for key in load_file(out)}
     assert ("approximate" in printed) == (source == "vocos")
+    assert ("no mel projection, here 2 follow" in printed) == (source == "vocos")
     words = ["--source", source, "--checkpoint", out, "--run", tmp_path / "back"]
     words += ["--hparams", tmp_path / "run/checkpoints/step-00000007/hparams.yaml"]
     words += ["--discriminator", files.discriminator] if files.discriminator.exists() else []

@@ -217,3 +217,29 @@ def test_the_discriminator_may_see_a_part_of_the_batch():
     # The generator's other losses are those of the whole batch.
     name = "log_stft_magnitude_loss"
     assert float(whole[name]) == pytest.approx(float(part[name]), rel=1e-5)
+
+
+def test_phase_and_autocorrelation_enter_the_loss_with_their_weights():
+    batch = _batch()
+    plain = _system().train_step(batch, GENERATOR)
+    weights = {"lambda_phase": 3.0, "lambda_autocorrelation": 5.0}
+    scalars = _system(**weights).train_step(batch, GENERATOR)
+    assert not {"phase_loss", "autocorrelation_loss"} & set(plain)
+    added = 3.0 * scalars["phase_loss"] + 5.0 * scalars["autocorrelation_loss"]
+    assert float(added) > 0.5
+    assert float(scalars["generator_loss"] - plain["generator_loss"]) == pytest.approx(
+        float(added), rel=1e-4
+    )
+
+
+def test_projected_audio_has_nearly_the_mel_that_it_was_made_from():
+    plain, projected = _system(), _system(mel_projections=3)
+    for a, b in zip(plain.generator.variables, projected.generator.variables, strict=True):
+        a.assign(1.9 * a if a.name == "weight_g" else a)  # untrained it is nearly silent
+        b.assign(a)
+    batch = _batch()
+    batch["mel"] = plain._log_mel(batch["audio"][..., 0])[:, :16]
+    before, after = (s.evaluation_step(batch, GENERATOR)["mel_loss"] for s in (plain, projected))
+    assert float(after) < 0.3 * float(before)
+    served = projected.serving_module().synthesize(batch["mel"])["audio"]
+    np.testing.assert_allclose(served, projected.synthesize(batch["mel"])[..., 0], atol=1e-4)

@@ -169,6 +169,7 @@ class VocoderGanHparams(Hparams):
     generator_type: str = "MelGANGenerator"
     generator_params: Params = {}
     pqmf_params: Params = {}  # filterbank that joins the sub-bands of out_channels > 1
+    mel_projections: NonNegativeInt = 0  # rounds after the generator, in synthesis only; 0: off
     discriminator_type: str = "MelGANMultiScaleDiscriminator"
     discriminator_params: Params = {}
 
@@ -181,6 +182,10 @@ class VocoderGanHparams(Hparams):
     use_mel_loss: bool = False
     mel_loss_params: Params = {}
     lambda_mel: float = 45.0
+    lambda_phase: float = 0.0  # differences of the phase; 0: off
+    phase_loss_params: Params = {}
+    lambda_autocorrelation: float = 0.0  # 0: off
+    autocorrelation_loss_params: Params = {}
     use_feat_match_loss: bool = False
     feat_match_loss_params: Params = {}
     lambda_feat_match: float = (

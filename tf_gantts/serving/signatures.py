@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.errors import ExportError
+from tf_gantts.layers.mel_projection import MelProjection
 
 Inputs = dict[str, np.ndarray]
 
@@ -57,6 +58,7 @@ class VocoderModule(ServingModule):
             the precision of the exported graph.
         normalization: Raw log-mel to normalised mel.
         mel_spec: The mel definition of the input.
+        projection: What follows the network, or None.
 
     Attributes:
         mel_spec: As given.
@@ -70,10 +72,13 @@ class VocoderModule(ServingModule):
         network: keras.Model,
         normalization: Callable[[tf.Tensor], tf.Tensor],
         mel_spec: MelSpec,
+        projection: MelProjection | None = None,
     ) -> None:
         super().__init__(name="vocoder")
         self.mel_spec = mel_spec
         self.context_frames: tuple[int, int] | None = getattr(network, "context_frames", None)
+        if projection is not None and self.context_frames is not None:
+            self.context_frames = projection.context_frames(*self.context_frames)
         self.smallest_frames = _smallest_frames(network, mel_spec)
         self.weights = [variable.value for variable in network.variables]
         smallest, hop_size, silence = self.smallest_frames, mel_spec.hop_size, mel_spec.silence
@@ -83,6 +88,8 @@ class VocoderModule(ServingModule):
             rows, missing = tf.maximum(1 - batch, 0), tf.maximum(smallest - frames, 0)
             mel = tf.pad(mel, [[0, rows], [0, missing], [0, 0]], constant_values=silence)
             audio = tf.cast(network(normalization(mel), training=False), tf.float32)
+            if projection is not None:
+                audio = projection(audio, mel)
             return {"audio": audio[:batch, : frames * hop_size, 0]}
 
         spec = tf.TensorSpec([None, None, mel_spec.num_mels], tf.float32, name="mel")

@@ -81,6 +81,9 @@ def export_weights(
     lines += [
         f"  the reference's code differs: {d}" for d in porting.unconfigurable(generator, source)
     ]
+    rounds = getattr(checkpoint.hparams, "mel_projections", 0)
+    if rounds:
+        lines.append(f"  the reference's code differs: no mel projection, here {rounds} follow")
     try:
         arrays = _discriminators(stored_discriminator(checkpoint), source)
         lines.append(_write(files.discriminator, arrays, metadata))

@@ -17,12 +17,15 @@ from tf_gantts.data.store import FeatureStore
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import VocoderGanHparams
 from tf_gantts.layers.mel_normalization import MelNormalization
+from tf_gantts.layers.mel_projection import MelProjection
 from tf_gantts.losses import (
+    AutocorrelationLoss,
     DiscriminatorAdversarialLoss,
     FeatureMatchLoss,
     GeneratorAdversarialLoss,
     MelSpectrogramLoss,
     MultiResolutionSTFTLoss,
+    PhaseDifferenceLoss,
 )
 from tf_gantts.serving.signatures import VocoderModule
 from tf_gantts.training.checkpoint import Checkpoint, restore
@@ -70,6 +73,8 @@ class VocoderGAN(System):
         )
         self.generator = self._build_generator(policy)
         self._check_generator()
+        rounds = hparams.mel_projections
+        self.projection = MelProjection(mel_spec, rounds) if rounds else None
         self.average: ExponentialMovingAverage | None = None
         if inference:
             return
@@ -83,6 +88,11 @@ class VocoderGAN(System):
         self._stft_loss = MultiResolutionSTFTLoss(**hparams.stft_loss_params)
         self._subband_stft_loss = MultiResolutionSTFTLoss(**hparams.subband_stft_loss_params)
         self._mel_loss = MelSpectrogramLoss(**self._mel_loss_params())
+        self._phase_loss = PhaseDifferenceLoss(**hparams.phase_loss_params)
+        own = {"fs": mel_spec.sampling_rate, "hop_size": mel_spec.hop_size}
+        self._autocorrelation_loss = AutocorrelationLoss(
+            **own | hparams.autocorrelation_loss_params
+        )
         self._feature_match_loss = FeatureMatchLoss(**hparams.feat_match_loss_params)
         self._generator_adv_loss = GeneratorAdversarialLoss(**hparams.generator_adv_loss_params)
         self._discriminator_adv_loss = DiscriminatorAdversarialLoss(
@@ -372,6 +382,11 @@ class VocoderGAN(System):
             losses["subband_log_stft_magnitude_loss"] = magnitude
         if self.hparams.use_mel_loss:
             losses["mel_spectrogram_loss"] = self._mel_loss(fake[..., 0], audio[..., 0])
+        if self.hparams.lambda_phase:
+            losses["phase_loss"] = self._phase_loss(fake[..., 0], audio[..., 0])
+        if self.hparams.lambda_autocorrelation:
+            distance = self._autocorrelation_loss(fake[..., 0], audio[..., 0])
+            losses["autocorrelation_loss"] = distance
         return losses
 
     def _adversarial_losses(self, real_maps: list, fake_maps: list, phase: str) -> Scalars:
@@ -395,6 +410,8 @@ class VocoderGAN(System):
             "subband_spectral_convergence_loss": stft,
             "subband_log_stft_magnitude_loss": stft,
             "mel_spectrogram_loss": hp.lambda_mel,
+            "phase_loss": hp.lambda_phase,
+            "autocorrelation_loss": hp.lambda_autocorrelation,
             "adversarial_loss": hp.lambda_adv,
             "feature_matching_loss": hp.lambda_adv * hp.lambda_feat_match,
         }
@@ -424,12 +441,13 @@ class VocoderGAN(System):
 
     def synthesize(self, mel: tf.Tensor) -> tf.Tensor:
         """Waveform (B, T * hop, 1) float32 of raw log-mels (B, T, n_mels)."""
-        return tf.cast(self.generator(self.normalization(mel), training=False), tf.float32)
+        wave = tf.cast(self.generator(self.normalization(mel), training=False), tf.float32)
+        return self.projection(wave, mel) if self.projection else wave
 
     def serving_module(self) -> VocoderModule:
         """See `System.serving_module`; weight normalisation is folded into the kernels."""
         network = networks.fold_weight_norm(self.generator)
-        return VocoderModule(network, self.normalization, self.mel_spec)
+        return VocoderModule(network, self.normalization, self.mel_spec, self.projection)
 
     @contextlib.contextmanager
     def synthesis_weights(self) -> Iterator[None]:
