@@ -23,8 +23,16 @@ _LOG = logging.getLogger(__name__)
 
 _DISCRIMINATOR = "discriminator"
 # Arguments of Tacotron 2 that no weight depends on, and those that `_take_condition` looks after.
-_FREE = ("prenet_dropout", "p_attention_dropout", "p_decoder_dropout", "p_zoneout")
-_FREE += ("p_conv_dropout", "max_decoder_steps", "gate_threshold", "n_speakers", "n_styles")
+_FREE = (
+    "prenet_dropout",
+    "p_attention_dropout",
+    "p_decoder_dropout",
+    "p_zoneout",
+    "max_decoder_steps",
+    "gate_threshold",
+    "n_speakers",
+    "n_styles",
+)
 
 
 def initialize(system: System, checkpoint: Checkpoint) -> str:
