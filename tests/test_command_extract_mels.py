@@ -59,7 +59,7 @@ def test_what_cannot_make_the_mels_is_refused(store, small_store, tmp_path, caps
     make_run(tmp_path / "run")
     make_run(tmp_path / "other", fmax=8000)
     for run, features, message in (
-        ("vocoder", store.path, "a vocoder_gan, which makes no mels"),
+        ("vocoder", store.path, "a vocoder_gan, not an acoustic model"),
         ("other", store.path, "fmax: 8000.0 != 7600.0"),
         ("run", small_store, "none with a text"),
         ("run", tmp_path / "none", "no such feature store"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tf_gantts import command
-from tf_gantts.errors import CheckpointError
 
 if TYPE_CHECKING:
     from tf_gantts.data.store import FeatureStore
     from tf_gantts.data.utterances import Transcripts
     from tf_gantts.training.acoustic_system import AcousticSystem
-
-_LOG = logging.getLogger(__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,13 +65,10 @@ def extract(arguments: argparse.Namespace, store: FeatureStore) -> None:
     from tqdm import tqdm
 
     from tf_gantts.data.model_made import write_model_made
-    from tf_gantts.systems import load_system
-    from tf_gantts.training.acoustic_system import AcousticSystem
+    from tf_gantts.systems import load_acoustic
 
     run = arguments.acoustic
-    system, checkpoint = load_system(run, arguments.checkpoint)
-    if not isinstance(system, AcousticSystem):
-        raise CheckpointError(f"{run}: a {system.hparams.system}, which makes no mels")
+    system, checkpoint = load_acoustic(run, arguments.checkpoint)
     system.mel_spec.require_same(store.spec, f"run {run}", f"features {store.path}")
     mels = ForcedMels(system, store, arguments.batch_size)
     name = f"{system.hparams.system} {run} at step {checkpoint.meta.step:,}"
