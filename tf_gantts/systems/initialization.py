@@ -27,6 +27,7 @@ _FREE = (
     "prenet_dropout",
     "p_attention_dropout",
     "p_decoder_dropout",
+    "p_conv_dropout",
     "p_zoneout",
     "max_decoder_steps",
     "gate_threshold",
