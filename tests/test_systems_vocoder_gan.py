@@ -128,9 +128,9 @@ def test_class_reversal_exchanges_the_labels(which):
     # The discriminator's own loss after its labels are exchanged, from the very same scores.
     real = reversed_.discriminator(batch["audio"])
     fake = reversed_.discriminator(reversed_.generator(batch["mel"]))
-    swapped = reversed_._discriminator_loss(real, fake, REVERSED)
+    swapped = reversed_._criteria.discriminator(real, fake, True)
     assert float(swapped) == pytest.approx(
-        float(reversed_._discriminator_loss(fake, real, ADVERSARIAL)), rel=1e-6
+        float(reversed_._criteria.discriminator(fake, real, False)), rel=1e-6
     )
 
 
@@ -209,7 +209,8 @@ def test_the_discriminator_may_see_a_part_of_the_batch():
     system, batch = _system(adversarial_batch_size=1), _batch()
     fake = system.discriminator(system.generator(batch["mel"][:1]))
     real = system.discriminator(batch["audio"][:1])
-    expected = float(system._feature_match_loss(fake, real))
+    losses = system._criteria.adversarial(real, fake, False)
+    expected = float(losses["feature_matching_loss"])
     part = tf.function(system.train_step, autograph=False)(batch, ADVERSARIAL)
     whole = tf.function(_system().train_step, autograph=False)(batch, ADVERSARIAL)
     assert float(part["feature_matching_loss"]) == pytest.approx(expected, rel=1e-5)

@@ -22,8 +22,8 @@ class MelConversion:
     """From raw mels of one definition to raw mels of another with the same filterbank.
 
     Values above both floors come out as the other definition would have had them. What the source's
-    floor has hidden stays at that floor, what its symmetric range has clipped at that end. Mean-variance normalisation is no part of raw mels: each
-    model has its own inside.
+    floor has hidden stays at that floor, what its symmetric range has clipped at that end.
+    Mean-variance normalisation is no part of raw mels: each model has its own inside.
 
     Args:
         source: Definition of the mels that are given.

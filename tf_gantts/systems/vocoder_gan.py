@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -18,15 +17,7 @@ from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import VocoderGanHparams
 from tf_gantts.layers.mel_normalization import MelNormalization
 from tf_gantts.layers.mel_projection import MelProjection
-from tf_gantts.losses import (
-    AutocorrelationLoss,
-    DiscriminatorAdversarialLoss,
-    FeatureMatchLoss,
-    GeneratorAdversarialLoss,
-    MelSpectrogramLoss,
-    MultiResolutionSTFTLoss,
-    PhaseDifferenceLoss,
-)
+from tf_gantts.losses.vocoder_gan import VocoderGANLosses
 from tf_gantts.serving.signatures import VocoderModule
 from tf_gantts.training.checkpoint import Checkpoint, restore
 from tf_gantts.training.evaluation import HeldOutClips
@@ -85,19 +76,7 @@ class VocoderGAN(System):
             dtype=policy,
         )
         self._log_mel = LogMel(mel_spec)
-        self._stft_loss = MultiResolutionSTFTLoss(**hparams.stft_loss_params)
-        self._subband_stft_loss = MultiResolutionSTFTLoss(**hparams.subband_stft_loss_params)
-        self._mel_loss = MelSpectrogramLoss(**self._mel_loss_params())
-        self._phase_loss = PhaseDifferenceLoss(**hparams.phase_loss_params)
-        own = {"fs": mel_spec.sampling_rate, "hop_size": mel_spec.hop_size}
-        self._autocorrelation_loss = AutocorrelationLoss(
-            **own | hparams.autocorrelation_loss_params
-        )
-        self._feature_match_loss = FeatureMatchLoss(**hparams.feat_match_loss_params)
-        self._generator_adv_loss = GeneratorAdversarialLoss(**hparams.generator_adv_loss_params)
-        self._discriminator_adv_loss = DiscriminatorAdversarialLoss(
-            **hparams.discriminator_adv_loss_params
-        )
+        self._criteria = VocoderGANLosses(hparams, mel_spec)
 
     def _build_generator(self, policy: str) -> networks.Network:
         """The generator; MelGAN's with several output channels is followed by a filterbank."""
@@ -135,19 +114,6 @@ class VocoderGAN(System):
     @property
     def _has_subbands(self) -> bool:
         return isinstance(self.generator, networks.MultiBandMelGANGenerator)
-
-    def _mel_loss_params(self) -> dict[str, Any]:
-        spec = self.mel_spec
-        own: dict[str, Any] = {
-            "fs": spec.sampling_rate,
-            "fft_size": spec.fft_size,
-            "hop_size": spec.hop_size,
-            "win_length": spec.win_length,
-            "num_mels": spec.num_mels,
-            "fmin": spec.fmin,
-            "fmax": spec.fmax,
-        }
-        return own | self.hparams.mel_loss_params
 
     def prepare_training(self) -> None:
         """Creates the optimizers, the moving average, the loss scales and the skip counter."""
@@ -287,11 +253,13 @@ class VocoderGAN(System):
         # Generator
         with tf.GradientTape() as tape:
             fake, subbands = self._generate(mel)
-            losses = self._auxiliary_losses(audio, fake, subbands)
+            losses = self._criteria.auxiliary(fake, audio)
+            if subbands is not None:
+                losses |= self._criteria.subbands(subbands, self.generator.split(audio))
             if real_maps is not None:
                 fake_maps = self.discriminator(fake[:judged], training=True)
-                losses |= self._adversarial_losses(real_maps, fake_maps, phase)
-            loss = self._weighted_sum(losses)
+                losses |= self._criteria.adversarial(real_maps, fake_maps, phase == REVERSED)
+            loss = self._criteria.weighted_sum(losses)
         norm, finite = guarded_update(
             tape,
             loss,
@@ -310,7 +278,7 @@ class VocoderGAN(System):
             fake = tf.stop_gradient(self.generator(mel[:judged], training=True))
             with discriminator_tape:
                 fake_maps = self.discriminator(fake, training=True)
-                loss = self._discriminator_loss(real_maps, fake_maps, phase)
+                loss = self._criteria.discriminator(real_maps, fake_maps, phase == REVERSED)
             norm, finite = guarded_update(
                 discriminator_tape,
                 loss,
@@ -320,7 +288,7 @@ class VocoderGAN(System):
                 self._discriminator_scale,
             )
             scalars |= {"discriminator_loss": loss, "discriminator_grad_norm": norm}
-            scalars |= self._accuracy(real_maps, fake_maps)
+            scalars |= self._criteria.accuracy(real_maps, fake_maps)
             skipped |= ~finite
 
         self.skipped_steps.assign_add(tf.cast(skipped, tf.int32))
@@ -336,15 +304,17 @@ class VocoderGAN(System):
         """
         audio = batch["audio"]
         fake = self.synthesize(batch["mel"])
-        scalars = self._auxiliary_losses(audio, fake)
+        scalars = self._criteria.auxiliary(fake, audio)
         difference = self._log_mel(audio[..., 0]) - self._log_mel(fake[..., 0])
         scalars["mel_loss"] = tf.reduce_mean(tf.abs(difference))
         if phase != GENERATOR:
             real_maps = self.discriminator(audio, training=False)
             fake_maps = self.discriminator(fake, training=False)
-            scalars |= self._adversarial_losses(real_maps, fake_maps, phase)
-            scalars["discriminator_loss"] = self._discriminator_loss(real_maps, fake_maps, phase)
-            scalars |= self._accuracy(real_maps, fake_maps)
+            scalars |= self._criteria.adversarial(real_maps, fake_maps, phase == REVERSED)
+            scalars["discriminator_loss"] = self._criteria.discriminator(
+                real_maps, fake_maps, phase == REVERSED
+            )
+            scalars |= self._criteria.accuracy(real_maps, fake_maps)
         return scalars
 
     def _judged_rows(self) -> int | None:
@@ -365,77 +335,6 @@ class VocoderGAN(System):
             return tf.cast(self.generator(mel, training=True), tf.float32), None
         subbands = self.generator.subbands(mel, training=True)
         return self.generator.join(subbands), subbands
-
-    # Losses
-
-    def _auxiliary_losses(
-        self, audio: tf.Tensor, fake: tf.Tensor, subbands: tf.Tensor | None = None
-    ) -> Scalars:
-        losses = {}
-        if self.hparams.use_stft_loss:
-            convergence, magnitude = self._stft_loss(fake[..., 0], audio[..., 0])
-            losses["spectral_convergence_loss"] = convergence
-            losses["log_stft_magnitude_loss"] = magnitude
-        if self.hparams.use_subband_stft_loss and subbands is not None:
-            convergence, magnitude = self._subband_stft_loss(subbands, self.generator.split(audio))
-            losses["subband_spectral_convergence_loss"] = convergence
-            losses["subband_log_stft_magnitude_loss"] = magnitude
-        if self.hparams.use_mel_loss:
-            losses["mel_spectrogram_loss"] = self._mel_loss(fake[..., 0], audio[..., 0])
-        if self.hparams.lambda_phase:
-            losses["phase_loss"] = self._phase_loss(fake[..., 0], audio[..., 0])
-        if self.hparams.lambda_autocorrelation:
-            distance = self._autocorrelation_loss(fake[..., 0], audio[..., 0])
-            losses["autocorrelation_loss"] = distance
-        return losses
-
-    def _adversarial_losses(self, real_maps: list, fake_maps: list, phase: str) -> Scalars:
-        reversed_target = phase == REVERSED and self.hparams.class_reversal.which == "D+G"
-        if reversed_target:
-            adversarial = self._discriminator_adv_loss.fake_loss(fake_maps)
-        else:
-            adversarial = self._generator_adv_loss(fake_maps)
-        losses = {"adversarial_loss": adversarial}
-        if self.hparams.use_feat_match_loss:
-            losses["feature_matching_loss"] = self._feature_match_loss(fake_maps, real_maps)
-        return losses
-
-    def _weighted_sum(self, losses: Scalars) -> tf.Tensor:
-        """The generator's loss: feature matching stands inside lambda_adv's bracket."""
-        hp = self.hparams
-        stft = hp.lambda_aux * (0.5 if hp.use_subband_stft_loss else 1.0)
-        weights = {
-            "spectral_convergence_loss": stft,
-            "log_stft_magnitude_loss": stft,
-            "subband_spectral_convergence_loss": stft,
-            "subband_log_stft_magnitude_loss": stft,
-            "mel_spectrogram_loss": hp.lambda_mel,
-            "phase_loss": hp.lambda_phase,
-            "autocorrelation_loss": hp.lambda_autocorrelation,
-            "adversarial_loss": hp.lambda_adv,
-            "feature_matching_loss": hp.lambda_adv * hp.lambda_feat_match,
-        }
-        return tf.add_n([weights[name] * loss for name, loss in losses.items()])
-
-    def _discriminator_loss(self, real_maps: list, fake_maps: list, phase: str) -> tf.Tensor:
-        if phase == REVERSED:
-            real_maps, fake_maps = fake_maps, real_maps
-        real_loss, fake_loss = self._discriminator_adv_loss(fake_maps, real_maps)
-        return real_loss + fake_loss
-
-    def _accuracy(self, real_maps: list, fake_maps: list) -> Scalars:
-        """Share of the scores on the right side of the decision boundary."""
-        boundary = self._discriminator_adv_loss.boundary
-
-        def share(maps: list, real: bool) -> tf.Tensor:
-            scores = [tf.cast(scale[-1], tf.float32) for scale in maps]
-            right = [tf.reduce_mean(tf.cast((s > boundary) == real, tf.float32)) for s in scores]
-            return tf.add_n(right) / len(right)
-
-        return {
-            "discriminator_accuracy_real": share(real_maps, True),
-            "discriminator_accuracy_fake": share(fake_maps, False),
-        }
 
     # Synthesis
 
