@@ -38,6 +38,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # tf_gantts is 
 import benchmark  # tools/benchmark.py; imports TensorFlow inside its cases only
 from torch_networks import NETWORKS, PARAMETERS, Maps, Params
 
+from tf_gantts.benchmarks import measure
+from tf_gantts.benchmarks.vocoder import CLIP_FRAMES
+
 warnings.filterwarnings("ignore", message=".*weight_norm", category=FutureWarning)
 _CASES = [{"case": "generator"}]
 _CASES += [{"case": "train", "phase": phase} for phase in ("generator", "adversarial", "lean")]
@@ -174,15 +177,15 @@ def measure_row(hparams: Params, row: Params, runs: int) -> Params:
         system = VocoderGAN(hparams, row["precision"])
         mel = torch.randn(batch, bands, hparams["batch_max_steps"] // hop)
         audio = 0.1 * torch.randn(batch, 1, mel.shape[-1] * hop)
-        timing = benchmark.measure(lambda: system.train_step(mel, audio, row["phase"]), runs)
+        timing = measure(lambda: system.train_step(mel, audio, row["phase"]), runs)
         result = {}
     else:
         generator = build(hparams, "generator", row["precision"])
         for module in (m for m in generator.modules() if hasattr(m, "weight_g")):
             remove_weight_norm(module)
-        mel = torch.randn(1, bands, benchmark.CLIP_FRAMES)
+        mel = torch.randn(1, bands, CLIP_FRAMES)
         with torch.inference_mode():
-            timing = benchmark.measure(lambda: generator(mel).float().numpy(), runs)
+            timing = measure(lambda: generator(mel).float().numpy(), runs)
         seconds = mel.shape[-1] * hop / hparams["sampling_rate"]
         result = {"rtf_cpu": timing.cpu / seconds, "rtf_wall": timing.wall / seconds}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
