@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -21,7 +20,7 @@ from tf_gantts.networks.network import require_known
 from tf_gantts.networks.tacotron2 import Tacotron2
 from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
-from tf_gantts.training.checkpoint import Checkpoint, restore
+from tf_gantts.training.checkpoint import Checkpoint, restore_network
 from tf_gantts.training.optimizers import build_optimizer
 from tf_gantts.training.speech_evaluation import HeldOutSpeech
 from tf_gantts.training.system import Batch, Scalars
@@ -69,7 +68,6 @@ class Tacotron2System(AcousticSystem):
             name="acoustic",
             dtype="float32" if full else f"mixed_{hparams.mixed_precision}",
         )
-        self.average: ExponentialMovingAverage | None = None
         self._mel_loss = MelLoss(hparams.mask_losses)
         self._stop_loss = StopTokenLoss(hparams.stop_positive_weight, hparams.mask_losses)
         self._attention_loss = GuidedAttentionLoss(**hparams.guided_attention_params)
@@ -275,12 +273,6 @@ class Tacotron2System(AcousticSystem):
             copied.assign(own)
         return AcousticModule(speaking)
 
-    @contextlib.contextmanager
-    def synthesis_weights(self) -> Iterator[None]:
-        """See `System.synthesis_weights`."""
-        with self.average.in_place() if self.average else contextlib.nullcontext():
-            yield
-
     # State
 
     def state(self) -> dict[str, Sequence[tf.Variable]]:
@@ -298,8 +290,4 @@ class Tacotron2System(AcousticSystem):
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""
-        weights = [variable.value for variable in self.network.variables]
-        restore({"network": weights}, checkpoint, ["network"])
-        if checkpoint.has("average"):
-            trained = [variable.value for variable in self.network.trainable_variables]
-            restore({"average": trained}, checkpoint, ["average"])
+        restore_network(self.network, checkpoint, "network", "average")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -19,7 +18,7 @@ from tf_gantts.layers.mel_normalization import MelNormalization
 from tf_gantts.layers.mel_projection import MelProjection
 from tf_gantts.losses.vocoder_gan import VocoderGANLosses
 from tf_gantts.serving.signatures import VocoderModule
-from tf_gantts.training.checkpoint import Checkpoint, restore
+from tf_gantts.training.checkpoint import Checkpoint, restore_network
 from tf_gantts.training.evaluation import HeldOutClips
 from tf_gantts.training.optimizers import build_optimizer
 from tf_gantts.training.system import Batch, Scalars, System
@@ -66,7 +65,6 @@ class VocoderGAN(System):
         self._check_generator()
         rounds = hparams.mel_projections
         self.projection = MelProjection(mel_spec, rounds) if rounds else None
-        self.average: ExponentialMovingAverage | None = None
         if inference:
             return
         self.discriminator = networks.build(
@@ -348,12 +346,6 @@ class VocoderGAN(System):
         network = networks.fold_weight_norm(self.generator)
         return VocoderModule(network, self.normalization, self.mel_spec, self.projection)
 
-    @contextlib.contextmanager
-    def synthesis_weights(self) -> Iterator[None]:
-        """See `System.synthesis_weights`."""
-        with self.average.in_place() if self.average else contextlib.nullcontext():
-            yield
-
     # State
 
     def state(self) -> dict[str, Sequence[tf.Variable]]:
@@ -374,8 +366,4 @@ class VocoderGAN(System):
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""
-        weights = [variable.value for variable in self.generator.variables]
-        restore({"generator": weights}, checkpoint, ["generator"])
-        if checkpoint.has("generator_average"):
-            trained = [variable.value for variable in self.generator.trainable_variables]
-            restore({"generator_average": trained}, checkpoint, ["generator_average"])
+        restore_network(self.generator, checkpoint, "generator", "generator_average")

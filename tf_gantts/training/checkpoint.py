@@ -286,6 +286,24 @@ def restore(state: State, checkpoint: Checkpoint, groups: Sequence[str] | None =
         variable.assign(arrays[name])
 
 
+def restore_network(network: Any, checkpoint: Checkpoint, group: str, average: str) -> None:
+    """Assigns a network's weights, and their moving average where it was kept.
+
+    Args:
+        network: A Keras model, built as it was when the checkpoint was written.
+        checkpoint: The checkpoint.
+        group: Name of the weights' group.
+        average: Name of the group of their average.
+
+    Raises:
+        CheckpointError: See `restore`.
+    """
+    restore({group: [v.value for v in network.variables]}, checkpoint, [group])
+    if checkpoint.has(average):
+        trained = [v.value for v in network.trainable_variables]
+        restore({average: trained}, checkpoint, [average])
+
+
 def save_arrays(
     arrays: dict[str, np.ndarray], path: Path, metadata: dict[str, str] | None = None
 ) -> None:

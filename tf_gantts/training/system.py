@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tf_gantts.data.store import FeatureStore
     from tf_gantts.serving.signatures import ServingModule
     from tf_gantts.training.loggers import Loggers
+    from tf_gantts.training.updates import ExponentialMovingAverage
 
 Batch = Mapping[str, tf.Tensor]
 Scalars = dict[str, tf.Tensor]
@@ -60,6 +61,7 @@ class System(keras.Model):
 
     Attributes:
         PHASES: Names of all phases that a run can have.
+        average: Moving average of what synthesises, after `prepare_training`, if the recipe has it.
         skipped_steps: Counter of steps whose gradients were not finite, after `prepare_training`.
     """
 
@@ -79,6 +81,7 @@ class System(keras.Model):
         self.mel_spec = mel_spec
         self.statistics = statistics
         self.inference = inference
+        self.average: ExponentialMovingAverage | None = None
 
     def prepare_training(self) -> None:
         """Creates optimizers, averages and counters."""
@@ -131,7 +134,8 @@ class System(keras.Model):
     @contextlib.contextmanager
     def synthesis_weights(self) -> Iterator[None]:
         """While active, the networks hold the weights that synthesis uses (averages, if any)."""
-        yield
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            yield
 
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """Groups of variables that a checkpoint must hold."""
