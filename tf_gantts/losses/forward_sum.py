@@ -12,7 +12,7 @@ from tf_gantts.layers.monotonic_alignment_search import (
     possible,
     start_at,
 )
-from tf_gantts.losses.tacotron2 import masked_mean
+from tf_gantts.losses.masked_mean import masked_mean
 
 
 class ForwardSumLoss:

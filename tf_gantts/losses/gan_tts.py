@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tf_gantts.errors import HparamsError
-from tf_gantts.losses.tacotron2 import masked_mean
+from tf_gantts.losses.masked_mean import masked_mean
 
 _DISTANCES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "l1": tf.abs,

@@ -56,6 +56,7 @@ class HeldOutSpeech:
             ),
             autograph=False,
         )
+        self._batch = self._sampled_batch() if self._sampled else {}
         self._spoken: dict[str, np.ndarray] = {}
 
     def evaluate(self, phase: str) -> dict[str, float]:
@@ -87,7 +88,7 @@ class HeldOutSpeech:
         folder = run / "samples" / f"step-{step:08d}"
         folder.mkdir(parents=True, exist_ok=True)
         attentions = self._attentions(
-            self._spoken, self._spoken["lengths"], self._batch["id_lengths"], kept_empty=True
+            self._spoken, self._spoken["lengths"], self._batch["id_lengths"]
         )
         for row, place in enumerate(self._sampled):
             stored = self._store.utterances[self._transcripts.utterances[place]]
@@ -107,24 +108,26 @@ class HeldOutSpeech:
     def _evaluate_speech(self) -> dict[str, float]:
         if not self._sampled:
             return {}
-        symbols = int(self._transcripts.symbols[self._sampled].max())
-        shape = (len(self._sampled), symbols, int(self._transcripts.frames.max()))
-        batch = batch_of(self._store, self._transcripts, self._sampled, shape, self._pad_id)
+        batch = self._batch
         labels = {name: tf.constant(batch[name]) for name in self._transcripts.labels}
         ids, lengths = tf.constant(batch["ids"]), tf.constant(batch["id_lengths"])
         outputs = self._local(self._speak(ids, lengths, labels, tf.zeros((2,), tf.int32)))
         self._spoken = {name: value.numpy() for name, value in outputs.items()}
-        self._batch = batch
         attentions = self._attentions(self._spoken, self._spoken["lengths"], batch["id_lengths"])
         finished = {"spoken_finished": float(self._spoken["finished"].mean())}
         return finished | _diagnose("spoken", attentions)
+
+    def _sampled_batch(self) -> dict[str, np.ndarray]:
+        transcripts, places = self._transcripts, self._sampled
+        symbols, frames = transcripts.symbols[places].max(), transcripts.frames[places].max()
+        shape = (len(places), int(symbols), int(frames))
+        return batch_of(self._store, transcripts, places, shape, self._pad_id)
 
     def _attentions(
         self,
         outputs: Mapping[str, np.ndarray | tf.Tensor],
         frames: np.ndarray,
         symbols: np.ndarray,
-        kept_empty: bool = False,
     ) -> list[np.ndarray]:
         """The alignments (S, N) of a batch without padding; none of rows without frames."""
         found = outputs.get("alignments")
@@ -134,7 +137,7 @@ class HeldOutSpeech:
         return [
             row[: -(-int(length) // per_step), : int(count)]
             for row, length, count in zip(np.asarray(found), frames, symbols, strict=True)
-            if length or kept_empty
+            if length
         ]
 
     def _local(self, result: Any) -> Any:
