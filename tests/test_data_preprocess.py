@@ -21,10 +21,11 @@ from tf_gantts.audio.mel import frame_align
 from tf_gantts.audio.statistics import StatisticsAccumulator
 from tf_gantts.data.clip import ClipSettings
 from tf_gantts.data.parts import PartFolder
-from tf_gantts.data.preprocess import main, preprocess
+from tf_gantts.data.preprocess import preprocess
 from tf_gantts.data.store import open_store
 from tf_gantts.errors import CorpusError, FeatureStoreError
 from tf_gantts.hparams import load_hparams
+from tf_gantts.preprocess import main
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = ROOT / "hparams" / "melgan.yaml"

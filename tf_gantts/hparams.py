@@ -230,11 +230,8 @@ class SpeakingParams(_Section):
     attention_window: tuple[NonNegativeInt, NonNegativeInt] | None = None  # symbols before, after
 
 
-class Tacotron2Hparams(Hparams):
-    """Hyper-parameters of the system `tacotron2`."""
-
-    system: Literal["tacotron2"] = "tacotron2"
-    best_metric: str = "eval/mel_postnet_loss"
+class AcousticHparams(Hparams):
+    """What the systems share that turn text into mels."""
 
     # Text
     front_end: str = "characters"  # one of tf_gantts.text.FRONT_ENDS
@@ -242,12 +239,21 @@ class Tacotron2Hparams(Hparams):
     speakers: list[str] = []  # names by number, for a model of several
     styles: list[str] = []  # styles or emotions, likewise
 
+    # Batches
+    num_buckets: PositiveInt = 6  # groups of similar duration
+    max_frames: PositiveInt | None = 1000  # longer utterances are left out
+
+
+class Tacotron2Hparams(AcousticHparams):
+    """Hyper-parameters of the system `tacotron2`."""
+
+    system: Literal["tacotron2"] = "tacotron2"
+    best_metric: str = "eval/mel_postnet_loss"
+
     # Network
     model_params: Params = {}
 
     # Batches
-    num_buckets: PositiveInt = 6  # groups of similar duration
-    max_frames: PositiveInt | None = 1000  # longer utterances are left out
     input_mask_params: MaskParams = MaskParams()  # of the frames that teacher forcing gives
 
     # Losses
@@ -270,9 +276,75 @@ class Tacotron2Hparams(Hparams):
     speaking_params: SpeakingParams = SpeakingParams()
 
 
+class GanTtsHparams(AcousticHparams):
+    """Hyper-parameters of the system `gan_tts`."""
+
+    system: Literal["gan_tts"] = "gan_tts"
+    best_metric: str = "eval/mel_loss"
+
+    # Text: what preprocessing adds to the features
+    aligner: Literal["hmm", "forward_sum"] = "hmm"
+    states_per_symbol: PositiveInt = 2  # least frames of a symbol; 2 suit phonemes, 1 letters
+    text_encoder: str | None = None  # a BERT: a folder, or a name on the Hugging Face hub
+    text_encoder_dim: PositiveInt = 768  # its channels
+    pooling: Literal["cls", "pooled", "mean"] = "cls"  # its embedding of the whole utterance
+
+    # Networks
+    generator_params: Params = {}
+    use_realism_discriminator: bool = True
+    realism_discriminator_params: Params = {}
+    use_utterance_discriminator: bool = False  # needs text_encoder
+    utterance_discriminator_params: Params = {}
+    speech_encoder_params: Params = {}
+
+    # Losses
+    mel_loss: Literal["l1", "mse"] = "l1"
+    lambda_mel: float = 1.0
+    lambda_duration: float = 0.1
+    lambda_pitch: float = 0.1
+    lambda_energy: float = 0.1
+    adversarial_loss_type: Literal["mse", "bce", "hinge"] = "mse"  # mse: LSGAN
+    lambda_realism: float = 0.1  # of the bracket: adversarial + lambda_feat_match * fm
+    lambda_feat_match: float = 2.0
+    lambda_utterance: float = 0.1
+    use_adaptive_weight: bool = False  # then lambda_realism and lambda_utterance are shares
+
+    # Optimizers and schedules
+    generator_optimizer_type: Optimizer = "Adam"
+    generator_optimizer_params: OptimizerParams = OptimizerParams(lr=1e-3, betas=(0.9, 0.98))
+    generator_scheduler_type: Schedule = "CosineLR"
+    generator_scheduler_params: SchedulerParams = SchedulerParams()
+    generator_grad_norm: float = 1.0  # global norm at which gradients are clipped; 0: off
+    generator_ema_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    discriminator_optimizer_type: Optimizer = "Adam"
+    discriminator_optimizer_params: OptimizerParams = OptimizerParams(lr=5e-4, betas=(0.5, 0.9))
+    discriminator_scheduler_type: Schedule = "StepLR"
+    discriminator_scheduler_params: SchedulerParams = SchedulerParams()
+    discriminator_grad_norm: float = 0.0
+
+    # Phases: reconstruction, then the discriminators learn too, then the generator learns from them
+    discriminator_train_start_steps: NonNegativeInt = 0
+    adversarial_start_steps: NonNegativeInt = 0
+
+    @pydantic.model_validator(mode="after")
+    def _possible(self) -> GanTtsHparams:
+        if self.use_utterance_discriminator and self.text_encoder is None:
+            raise ValueError(
+                "use_utterance_discriminator needs a text_encoder, whose embeddings it judges:"
+                " name a BERT, or set it to false"
+            )
+        if self.adversarial_start_steps < self.discriminator_train_start_steps:
+            raise ValueError(
+                f"adversarial_start_steps {self.adversarial_start_steps} must not be before"
+                f" discriminator_train_start_steps {self.discriminator_train_start_steps}"
+            )
+        return self
+
+
 SYSTEMS: dict[str, type[Hparams]] = {
     "vocoder_gan": VocoderGanHparams,
     "tacotron2": Tacotron2Hparams,
+    "gan_tts": GanTtsHparams,
 }
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from tf_gantts.command import run
-from tf_gantts.data.preprocess import main
+from tf_gantts.preprocess import main
 
 if __name__ == "__main__":
     sys.exit(run(main))

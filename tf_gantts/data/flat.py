@@ -143,6 +143,43 @@ class FlatClips:
         return arrays
 
 
+class FlatTrack:
+    """The rows of one track of some utterances, mapped from the store's file or in memory.
+
+    Args:
+        store: The feature store.
+        utterances: Indices of the utterances.
+        name: The track.
+
+    Raises:
+        FeatureStoreError: If the store has no such track.
+    """
+
+    def __init__(self, store: FeatureStore, utterances: Sequence[int], name: str) -> None:
+        lengths = store.track(name).lengths
+        self._lengths = lengths[list(utterances)]
+        mapped = store.memory_map(name)
+        if mapped is None:
+            self._begins = np.cumsum(self._lengths) - self._lengths
+            mapped = np.concatenate([store.read(i, name) for i in utterances])
+        else:
+            self._begins = (np.cumsum(lengths) - lengths)[list(utterances)]
+        self._array = _SharedArray(mapped)
+
+    def rows(self, positions: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+        """The first rows of utterances (B,): (B, count, ...), zeros after an utterance's last."""
+        place = tf.range(tf.cast(count, tf.int64))[tf.newaxis]
+        inside = place < tf.gather(tf.constant(self._lengths), positions)[:, tf.newaxis]
+        rows = self.rows_at(positions, tf.where(inside, place, 0))
+        inside = tf.reshape(inside, tf.concat([tf.shape(inside), [1] * (rows.shape.rank - 2)], 0))
+        return tf.where(inside, rows, tf.zeros([], rows.dtype))
+
+    def rows_at(self, positions: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        """Rows of utterances (B,) by their places in it (B, N): (B, N, ...)."""
+        begin = tf.gather(tf.constant(self._begins), positions)[:, tf.newaxis]
+        return self._array.gather(begin + tf.cast(places, tf.int64))
+
+
 def _in_memory(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     count = shape[0] * shape[1] * dtype.itemsize
     memory = np.empty(count + ALIGNMENT_BYTES, np.uint8)
@@ -168,7 +205,7 @@ class _SharedArray:
     strategy it would be copied to every GPU; so this is the variable's resource alone.
     """
 
-    def __init__(self, array: np.ndarray):
+    def __init__(self, array: np.ndarray) -> None:
         self._dtype = tf.as_dtype(array.dtype)
         self._shape = array.shape
         with tf.device("CPU:0"):

@@ -1,4 +1,4 @@
-"""From corpora to a feature store: `python tools/preprocess.py`."""
+"""From corpora to a feature store."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tf_gantts.audio.statistics import StatisticsAccumulator
-from tf_gantts.command import argument_parser
 from tf_gantts.data.atomic import TEMPORARY_SUFFIX
 from tf_gantts.data.clip import ClipResult, ClipSettings
-from tf_gantts.data.corpora import KINDS, Utterance, read_corpora
+from tf_gantts.data.corpora import Utterance, read_corpora
 from tf_gantts.data.lock import locked
 from tf_gantts.data.parts import PartFolder
 from tf_gantts.data.splits import assign_splits, write_split_table
@@ -33,55 +32,11 @@ from tf_gantts.data.store import (
 from tf_gantts.data.summary import SKIPPED_NAME, Summary, skipped_row, write_skipped
 from tf_gantts.data.workers import process_clips
 from tf_gantts.errors import CorpusError, FeatureStoreError
-from tf_gantts.hparams import Hparams, load_hparams
+from tf_gantts.hparams import Hparams
 
 _LOG = logging.getLogger(__name__)
 
 _SPARE_BYTES = 10 * 2**20  # index, tables and summary beside the tracks
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argument_parser(
-        "tools/preprocess.py",
-        "Turns recordings into features for training: splits, mel-spectrograms, statistics."
-        " Interrupted, the same command goes on where it stopped.",
-    )
-    parser.add_argument("--hparams", required=True, help="YAML file of hyper-parameters")
-    parser.add_argument(
-        "--corpus", required=True, nargs="+", help="one or more folders of recordings"
-    )
-    parser.add_argument("--corpus-kind", default="auto", choices=KINDS, help="layout of the corpus")
-    parser.add_argument(
-        "--features", help="where the features go (default: features/NAME of the YAML file)"
-    )
-    parser.add_argument(
-        "--jobs", type=int, help="number of processes (default: num_workers of the YAML file)"
-    )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace hyper-parameters",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="make the features anew even if they are complete"
-    )
-    options = parser.parse_args(argv)
-    hparams = load_hparams(options.hparams, options.set)
-    summary = preprocess(
-        hparams,
-        options.corpus,
-        options.features or Path("features") / Path(options.hparams).stem,
-        kind=options.corpus_kind,
-        jobs=options.jobs,
-        force=options.force,
-    )
-    if summary is not None:
-        print(summary.table())
-    return 0
 
 
 def preprocess(

@@ -16,12 +16,15 @@ import tensorflow as tf
 from tf_gantts.data.flat import FlatClips
 from tf_gantts.data.order import ReplicaShare, epoch_key, shuffled
 from tf_gantts.data.store import FeatureStore
+from tf_gantts.data.symbol_tracks import UTTERANCE, SymbolTracks, read_symbol_tracks
 from tf_gantts.errors import FeatureStoreError, TextError
 
 _LOG = logging.getLogger(__name__)
 
 _PREFETCH_STEPS = 2
 _NAMED = 20  # utterances that a warning names
+
+OTHER_UTTERANCE = "other_utterance_embedding"  # of the batch's next row
 
 Encode = Callable[[str], np.ndarray]
 
@@ -35,12 +38,15 @@ class Transcripts:
         encode: From a text to its ids (N,).
         labels: Further numbers of each utterance by name, such as `speaker`.
         max_frames: Longer utterances are left out; None for none.
+        tracks: Tracks of the symbols that go with them, see `SymbolTracks`; utterances that have
+            none are left out.
 
     Attributes:
         utterances: Indices of the utterances, from the shortest to the longest.
         ids: Ids of each, in that order.
         frames: Length of each in mel frames.
         labels: Numbers of each, by name.
+        tracks: As given.
 
     Raises:
         FeatureStoreError: If no utterance is left.
@@ -53,14 +59,17 @@ class Transcripts:
         encode: Encode,
         labels: Callable[[int], dict[str, int]] = lambda utterance: {},
         max_frames: int | None = None,
+        tracks: Sequence[str] = (),
     ) -> None:
         members = store.splits[split]
         ids = {i: _read(store.utterances[i].text, encode) for i in members}
         written = [i for i in members if len(ids[i])]
-        kept = [i for i in written if store.utterances[i].frames <= (max_frames or np.inf)]
+        short = [i for i in written if store.utterances[i].frames <= (max_frames or np.inf)]
+        kept = [i for i in short if all(store.length(i, track) for track in tracks)]
         for rest, reason in (
             (set(members) - set(written), "have no text that can be read"),
-            (set(written) - set(kept), f"are longer than {max_frames} frames"),
+            (set(written) - set(short), f"are longer than {max_frames} frames"),
+            (set(short) - set(kept), f"have no {' or '.join(tracks)}"),
         ):
             if rest:
                 names = " ".join(store.utterances[i].id for i in sorted(rest)[:_NAMED])
@@ -77,6 +86,7 @@ class Transcripts:
         self.utterances = np.asarray(kept, np.int64)
         self.ids = [ids[i] for i in kept]
         self.frames = np.asarray([store.utterances[i].frames for i in kept], np.int64)
+        self.tracks = tuple(tracks)
         rows = [labels(i) for i in kept]
         self.labels = {name: np.asarray([r[name] for r in rows], np.int32) for name in rows[0]}
 
@@ -150,6 +160,11 @@ class UtteranceSource:
         utterances = self._transcripts.utterances.tolist()
         return FlatClips(self._store, utterances, self._allow_cache, with_audio=False)
 
+    @functools.cached_property
+    def _symbol_tracks(self) -> SymbolTracks:
+        transcripts = self._transcripts
+        return SymbolTracks(self._store, transcripts.utterances.tolist(), transcripts.tracks)
+
     @property
     def cached(self) -> bool:
         """Whether the mels are in memory; loads them if nothing has yet."""
@@ -195,22 +210,22 @@ class UtteranceSource:
 
         Returns:
             A dataset of dicts: `ids` (b, N) int32, `id_lengths` (b,) int32, `mel` (b, T, n_mels)
-            float32 as stored, padded with silence, `mel_lengths` (b,) int32, and the labels (b,);
-            N and T are those of the batch's bucket.
+            float32 as stored, padded with silence, `mel_lengths` (b,) int32, the labels (b,) and
+            the transcripts' tracks; N and T are those of the batch's bucket.
 
         Raises:
             HparamsError: If the batch cannot be divided among the replicas.
         """
         share = ReplicaShare(self._batch_size, input_context)
-        own, clips = share.rows, self._clips
+        own, clips, tracks = share.rows, self._clips, self._symbol_tracks
         ids, lengths = tf.constant(self._ids), tf.constant(self._transcripts.symbols, tf.int32)
         frames = tf.constant(self._transcripts.frames, tf.int32)
         labels = {name: tf.constant(rows) for name, rows in self._transcripts.labels.items()}
 
         def read(element: tf.Tensor) -> dict[str, tf.Tensor]:
             step, begin = share.locate(element)
-            positions, bucket = self._choose(step)
-            positions = tf.ensure_shape(positions[begin : begin + own], (own,))
+            everywhere, bucket = self._choose(step)
+            positions = tf.ensure_shape(everywhere[begin : begin + own], (own,))
             symbols = tf.gather(tf.constant(self._symbols), bucket)
             mel = clips.mels(positions, tf.gather(tf.constant(self._frames), bucket))
             batch = {
@@ -219,7 +234,11 @@ class UtteranceSource:
                 "mel": tf.ensure_shape(mel, (own, None, self._store.spec.num_mels)),
                 "mel_lengths": tf.gather(frames, positions),
             }
-            return batch | {name: tf.gather(rows, positions) for name, rows in labels.items()}
+            batch |= {name: tf.gather(rows, positions) for name, rows in labels.items()}
+            if UTTERANCE in self._transcripts.tracks:
+                others = tf.roll(everywhere, -1, axis=0)[begin : begin + own]
+                batch[OTHER_UTTERANCE] = tracks.embeddings(tf.ensure_shape(others, (own,)))
+            return batch | tracks.batch(positions, symbols)
 
         elements = tf.data.Dataset.range(start_step * share.local, np.iinfo(np.int64).max)
         return elements.map(read).prefetch(_PREFETCH_STEPS * share.local)
@@ -285,6 +304,7 @@ def batch_of(
         "mel_lengths": np.zeros(rows, np.int32),
     }
     batch |= {name: np.zeros(rows, np.int32) for name in transcripts.labels}
+    batch |= _empty_tracks(store, transcripts.tracks, rows, symbols)
     for row, place in enumerate(places):
         ids, length = transcripts.ids[place], int(transcripts.frames[place])
         batch["ids"][row, : len(ids)] = ids
@@ -293,4 +313,20 @@ def batch_of(
         batch["mel_lengths"][row] = length
         for name, values in transcripts.labels.items():
             batch[name][row] = values[place]
+        utterance = int(transcripts.utterances[place])
+        for name, read in read_symbol_tracks(store, utterance, transcripts.tracks).items():
+            target = batch[name][row]
+            target[() if name == UTTERANCE else slice(len(read))] = read
     return batch
+
+
+def _empty_tracks(
+    store: FeatureStore, names: Sequence[str], rows: int, symbols: int
+) -> dict[str, np.ndarray]:
+    empty = {}
+    for name in names:
+        track = store.track(name)
+        dtype = np.float32 if np.dtype(track.dtype).kind == "f" else np.dtype(track.dtype)
+        length = () if name == UTTERANCE else (symbols,)
+        empty[name] = np.zeros((rows, *length, *track.row_shape), dtype)
+    return empty

@@ -34,25 +34,17 @@ class FrameIndex(NamedTuple):
         return tf.gather(values, self.symbol, batch_dims=1)
 
 
-def frame_index(
-    durations: tf.Tensor, frames: int | tf.Tensor, offset: tf.Tensor | None = None
-) -> FrameIndex:
+def frame_index(durations: tf.Tensor, frames: int | tf.Tensor) -> FrameIndex:
     """Finds the symbol of each frame.
 
     Args:
         durations: Frames of each symbol, int (B, N), zeros at padding. Symbols with no frame are
             passed over.
         frames: T.
-        offset: Frame of the symbols' own time at which each row starts, int (B,); None for 0. A row
-            cut from a stream so has its first and its last symbol partly, and context symbols
-            before and after them not at all, and still knows their whole durations.
     """
     durations = tf.cast(durations, tf.int32)
     ends = tf.cumsum(durations, axis=1)
-    time = tf.range(frames)[tf.newaxis]
-    if offset is not None:
-        time += tf.cast(offset, tf.int32)[:, tf.newaxis]
-    time = tf.broadcast_to(time, (steps_of(durations, 0), frames))
+    time = tf.broadcast_to(tf.range(frames), (steps_of(durations, 0), frames))
     ended = ends[:, tf.newaxis, :] <= time[:, :, tf.newaxis]
     symbol = tf.reduce_sum(tf.cast(ended, tf.int32), axis=2)
     symbol = tf.minimum(symbol, steps_of(durations) - 1)
@@ -61,7 +53,7 @@ def frame_index(
         symbol,
         time - tf.gather(starts, symbol, batch_dims=1),
         tf.gather(durations, symbol, batch_dims=1),
-        (time >= 0) & (time < ends[:, -1:]),
+        time < ends[:, -1:],
     )
 
 
@@ -88,38 +80,27 @@ def position_features(index: FrameIndex) -> tf.Tensor:
     )
 
 
-def round_durations(durations: tf.Tensor, id_lengths: tf.Tensor) -> tf.Tensor:
+def round_durations(
+    durations: tf.Tensor, id_lengths: tf.Tensor, least: int | tf.Tensor = 1
+) -> tf.Tensor:
     """Whole frames, of which the running sum is the rounded running sum.
 
     So a row is at most half a frame longer or shorter than its durations say, while rounding each
     for itself would be off by the mean rounding error times the symbols.
 
     Args:
-        durations: Frames of each symbol, float (B, N); below 1 counts as 1, because a symbol that
-            the text has is to be heard.
+        durations: Frames of each symbol, float (B, N).
         id_lengths: Symbols of each row (B,).
+        least: Fewest frames of a symbol, 0 or 1, of all or of each (B, N): one that is to be heard
+            has 1.
 
     Returns:
-        int32 (B, N), at least 1, zeros at padding.
+        int32 (B, N), at least `least`, zeros at padding.
     """
     valid = length_mask(id_lengths, steps_of(durations))
-    durations = tf.where(valid, tf.maximum(tf.cast(durations, tf.float32), 1.0), 0.0)
+    fewest = tf.cast(least, tf.float32)
+    durations = tf.where(valid, tf.maximum(tf.cast(durations, tf.float32), fewest), 0.0)
     # Not tf.round, which takes halves to even numbers: steps of 1 could then become 0 and 2.
     ends = tf.cast(tf.floor(tf.cumsum(durations, axis=1) + 0.5), tf.int32)
     whole = ends - tf.pad(ends, [[0, 0], [1, 0]])[:, :-1]
-    return tf.where(valid, tf.maximum(whole, 1), 0)
-
-
-def wrapped(id_lengths: tf.Tensor, size: int | tf.Tensor, count: int) -> tf.Tensor:
-    """Where the symbols of a text between its own last and first ones come from.
-
-    Args:
-        id_lengths: Symbols of each row (B,).
-        size: Symbols of the longest, padding included: N.
-        count: Symbols that stand before, and after, each row's own.
-
-    Returns:
-        Places in the text, int32 (B, N + 2 * count), of which the row's length + 2 * count count.
-    """
-    place = tf.range(size + 2 * count)[tf.newaxis] - count
-    return place % tf.maximum(tf.cast(id_lengths, tf.int32), 1)[:, tf.newaxis]
+    return tf.where(valid, tf.maximum(whole, tf.cast(least, tf.int32)), 0)

@@ -50,9 +50,10 @@ class MaskedLoss:
 
 
 class DurationLoss:
-    """Mean squared difference of log durations, float32.
+    """Mean squared difference of log(d + 1) of durations d, float32.
 
-    Source: Ren et al. 2021 (FastSpeech 2), section 2.3, there of log(d + 1).
+    Source: Ren et al. 2021 (FastSpeech 2), section 2.3. Symbols without a frame, pauses that were
+    not made, so have a target too.
     """
 
     def __call__(
@@ -61,11 +62,11 @@ class DurationLoss:
         """The loss, a scalar.
 
         Args:
-            log_durations: Predicted, of frames (B, N).
-            durations: Frames of each symbol (B, N); 0 counts as 1, the least that is spoken.
+            log_durations: Predicted, of frames + 1 (B, N).
+            durations: Frames of each symbol (B, N), from 0.
             mask: bool (B, N), False for padding and where a duration is not known.
         """
-        target = tf.math.log(tf.maximum(tf.cast(durations, tf.float32), 1.0))
+        target = tf.math.log1p(tf.cast(durations, tf.float32))
         return MaskedLoss("mse")(log_durations, target, mask)
 
 

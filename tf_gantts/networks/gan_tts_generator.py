@@ -19,7 +19,6 @@ from tf_gantts.layers.length_regulator import (
     frame_index,
     position_features,
     round_durations,
-    wrapped,
 )
 from tf_gantts.layers.linear import Linear
 from tf_gantts.layers.residual_conv_block import ResidualConvBlock, run_blocks
@@ -40,7 +39,7 @@ class EncodedText(NamedTuple):
     Attributes:
         states: (B, N, encoder_channels), float32.
         valid: bool (B, N), False for padding.
-        condition: Utterance and noise, (B, 1 or N, encoder_channels), or None without.
+        condition: Utterance and noise, (B, 1, encoder_channels), or None without.
     """
 
     states: tf.Tensor
@@ -130,9 +129,9 @@ class GANTTSGenerator(Network):
         _require_possible(arguments)
         self.remember(**arguments)
         self.n_mel_channels = n_mel_channels
+        self.noise_dim = noise_dim
         self.uses_bert = text_encoder == "bert"
         self.text_state_dim = text_state_dim if self.uses_bert else 0
-        self.decoder_reach = decoder_layers * (decoder_kernel_size // 2)
         policy, full = self.dtype_policy, self.full_precision
 
         self.embedding = Embedding(n_symbols, encoder_channels, name="embedding", dtype=full)
@@ -216,7 +215,6 @@ class GANTTSGenerator(Network):
         durations: tf.Tensor,
         *,
         frames: int | tf.Tensor,
-        offset: tf.Tensor | None = None,
         text_states: tf.Tensor | None = None,
         utterance: tf.Tensor | None = None,
         noise: tf.Tensor | None = None,
@@ -232,11 +230,9 @@ class GANTTSGenerator(Network):
             id_lengths: Symbols of each row (B,).
             durations: Frames of each symbol, int (B, N).
             frames: T.
-            offset: Frame at which each row starts, (B,), see `frame_index`; None for 0.
             text_states: State of each symbol's token (B, N, text_state_dim), with "bert".
-            utterance: Embedding of the utterance (B, utterance_dim) or, in rows that hold several,
-                of each symbol's (B, N, utterance_dim), where the model takes one.
-            noise: (B, noise_dim) or (B, N, noise_dim), where the model takes it.
+            utterance: Embedding of the utterance (B, utterance_dim), where the model takes one.
+            noise: (B, noise_dim), where the model takes it.
             pitch: Normalised pitch of each symbol (B, N), where the model has it.
             energy: Normalised energy, likewise.
             training: Whether a gradient is taken and values are dropped.
@@ -245,8 +241,9 @@ class GANTTSGenerator(Network):
         Returns:
             `mel` (B, T, n_mel_channels), zeros where no symbol is; `frame_mask` (B, T), False
             there; `symbol` (B, T), the number of each frame's symbol in its row; and per symbol
-            (B, N) `log_durations` in frames and, where the model has them, `pitch` and `energy`,
-            the predictions, zeros at padding. Durations train nothing but their predictor.
+            (B, N) `log_durations`, of frames + 1, and, where the model has them, `pitch` and
+            `energy`, the predictions, zeros at padding. Durations train nothing but their
+            predictor.
         """
         first, second, third = seeds(_seed(seed) if training else None, 3)
         text = self.encode(ids, id_lengths, text_states, utterance, noise, training, first)
@@ -254,7 +251,7 @@ class GANTTSGenerator(Network):
         given = {"pitch": pitch, "energy": energy}
         for name, value in given.items():
             self._require_given(name, value, name in self.variance_embeddings, f"use_{name}")
-        outputs = self.decode(text, durations, frames, offset, given, training, third)
+        outputs = self.decode(text, durations, frames, given, training, third)
         return outputs | predicted
 
     def encode(
@@ -295,7 +292,6 @@ class GANTTSGenerator(Network):
         text: EncodedText,
         durations: tf.Tensor,
         frames: int | tf.Tensor,
-        offset: tf.Tensor | None = None,
         variances: dict[str, tf.Tensor] | None = None,
         training: bool = False,
         seed: tf.Tensor | None = None,
@@ -305,9 +301,8 @@ class GANTTSGenerator(Network):
 
         Args:
             text: What `encode` returned.
-            durations: As in `call`; so are the next two.
+            durations: As in `call`.
             frames: T.
-            offset: (B,) or None.
             variances: `pitch` and `energy` (B, N), where the model has them.
             training: As in `call`.
             seed: (2,) integers of the dropout; None for none.
@@ -320,14 +315,11 @@ class GANTTSGenerator(Network):
         for name, embedding in self.variance_embeddings.items():
             values = tf.where(text.valid, tf.cast((variances or {})[name], states.dtype), 0.0)
             states += embedding(values[..., tf.newaxis], training=training)
-        index = frame_index(tf.where(text.valid, tf.cast(durations, tf.int32), 0), frames, offset)
+        index = frame_index(tf.where(text.valid, tf.cast(durations, tf.int32), 0), frames)
         valid = index.valid if lengths is None else index.valid & length_mask(lengths, frames)
         x = index.gather(tf.cast(self.projection(states), states.dtype))
         x += self.position(position_features(index))
-        condition = text.condition
-        if condition is not None and condition.shape[1] != 1:
-            condition = index.gather(condition)
-        x = run_blocks(self.decoder, x, valid, seed, condition, training)
+        x = run_blocks(self.decoder, x, valid, seed, text.condition, training)
         mel = self.output_projection(self.norm(x))
         return {"mel": zero_padding(mel, valid), "frame_mask": valid, "symbol": index.symbol}
 
@@ -342,8 +334,8 @@ class GANTTSGenerator(Network):
         duration_scale: float | tf.Tensor = 1.0,
         pitch_shift: float | tf.Tensor = 0.0,
         energy_shift: float | tf.Tensor = 0.0,
+        least: tf.Tensor | None = None,
         frames: int | tf.Tensor | None = None,
-        wrap: int = 0,
     ) -> Outputs:
         """Speaks a text with its own timing.
 
@@ -358,58 +350,41 @@ class GANTTSGenerator(Network):
                 are short of the mean by some percent.
             pitch_shift: Added to the predicted pitch, in its normalised unit, a number or (B,).
             energy_shift: Likewise for energy.
+            least: Fewest frames of each symbol, int (B, N), 0 for pauses that need not be made;
+                None for 1.
             frames: T, after which speech is cut off; None for the longest row's length.
-            wrap: Symbols of the text's own end and start that are put before and after it and not
-                spoken, so that its edges look as they do in rows cut from a stream.
 
         Returns:
             `mel` (B, T, n_mel_channels), zeros after a row's end; its `lengths` in frames (B,);
-            and per symbol (B, N) `durations` in frames, whole and at least 1, and `pitch` and
-            `energy` as spoken, where the model has them.
+            `symbol` (B, T), as `call`; and per symbol (B, N) `durations` in whole frames, and
+            `pitch` and `energy` as spoken, where the model has them.
         """
-        n, spoken = steps_of(ids), tf.cast(id_lengths, tf.int32)
         if noise is None and "noise" in self.conditions:
-            noise = tf.zeros((steps_of(ids, 0), self._config["noise_dim"]))
-        if wrap:
-            source = wrapped(spoken, n, wrap)
-            ids = tf.gather(ids, source, batch_dims=1)
-            if text_states is not None:
-                text_states = tf.gather(text_states, source, batch_dims=1)
-        text = self.encode(ids, spoken + 2 * wrap, text_states, utterance, noise)
+            noise = tf.zeros((steps_of(ids, 0), self.noise_dim))
+        text = self.encode(ids, id_lengths, text_states, utterance, noise)
         values = self.predict(text)
         longest = math.log(_LONGEST_SYMBOL)
-        durations = tf.exp(tf.clip_by_value(values.pop("log_durations"), 0.0, longest))
+        durations = tf.exp(tf.clip_by_value(values.pop("log_durations"), 0.0, longest)) - 1.0
         durations *= _per_row(duration_scale) / _per_row(pace)
-        durations = round_durations(durations, spoken + 2 * wrap)
+        durations = round_durations(durations, id_lengths, 1 if least is None else least)
         for name, shift in (("pitch", pitch_shift), ("energy", energy_shift)):
             if name in values:
-                values[name] += _per_row(shift)
-        own = {
-            name: tf.where(length_mask(spoken, n), value[:, wrap : wrap + n], 0)
-            for name, value in {"durations": durations, **values}.items()
-        }
-        lengths = tf.reduce_sum(own["durations"], axis=1)
-        frames = tf.reduce_max(lengths) if frames is None else frames
+                values[name] = tf.where(text.valid, values[name] + _per_row(shift), 0.0)
+        lengths = tf.reduce_sum(durations, axis=1)
+        frames = tf.maximum(tf.reduce_max(lengths), 1) if frames is None else frames
         lengths = tf.minimum(lengths, frames)
-        # What is not spoken is decoded as far as what is spoken depends on it.
-        margin = self.decoder_reach if wrap else 0
-        offset = tf.reduce_sum(durations[:, :wrap], axis=1) - margin
-        limits = lengths + 2 * margin
-        decoded = self.decode(text, durations, frames + 2 * margin, offset, values, lengths=limits)
-        mel = decoded["mel"][:, margin : margin + frames]
-        return own | {"mel": zero_padding(mel, length_mask(lengths, frames)), "lengths": lengths}
+        decoded = self.decode(text, durations, frames, values, lengths=lengths)
+        spoken = {name: decoded[name] for name in ("mel", "symbol")}
+        return values | spoken | {"durations": durations, "lengths": lengths}
 
     def _condition(self, given: dict[str, tf.Tensor | None]) -> tf.Tensor | None:
-        """Sum of the projected utterance and noise (B, 1 or N, encoder_channels)."""
+        """Sum of the projected utterance and noise (B, 1, encoder_channels)."""
         total = None
         for name, value in given.items():
             self._require_given(name, value, name in self.conditions, f"{name}_dim")
             if value is None:
                 continue
-            value = tf.cast(value, self.variable_dtype)
-            if value.shape.rank == 2:
-                value = value[:, tf.newaxis]
-            projected = self.conditions[name](value)
+            projected = self.conditions[name](tf.cast(value, self.variable_dtype)[:, tf.newaxis])
             total = projected if total is None else total + projected
         return total
 

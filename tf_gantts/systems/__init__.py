@@ -11,6 +11,7 @@ from tf_gantts.audio.statistics import Statistics
 from tf_gantts.errors import CheckpointError, HparamsError
 from tf_gantts.hparams import Hparams
 from tf_gantts.serving.signatures import VocoderModule
+from tf_gantts.systems.gan_tts import GANTTS
 from tf_gantts.systems.initialization import initialize
 from tf_gantts.systems.tacotron2 import Tacotron2System
 from tf_gantts.systems.vocoder_gan import VocoderGAN
@@ -21,7 +22,11 @@ from tf_gantts.training.system import System
 
 __all__ = ["build_system", "initialize", "load_acoustic", "load_system", "load_vocoder"]
 
-_SYSTEMS: dict[str, type[System]] = {"vocoder_gan": VocoderGAN, "tacotron2": Tacotron2System}
+_SYSTEMS: dict[str, type[System]] = {
+    "vocoder_gan": VocoderGAN,
+    "tacotron2": Tacotron2System,
+    "gan_tts": GANTTS,
+}
 
 
 def build_system(

@@ -9,7 +9,6 @@ import tensorflow as tf
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.statistics import Statistics
 from tf_gantts.data.store import FeatureStore
-from tf_gantts.data.utterances import UtteranceSource
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import Tacotron2Hparams
 from tf_gantts.layers.dropout import seeds
@@ -32,8 +31,6 @@ from tf_gantts.training.updates import (
 )
 
 TEACHER_FORCING = "teacher_forcing"
-
-_SEED_STRIDE = 1_000_003  # between the seeds of two replicas
 
 
 class Tacotron2System(AcousticSystem):
@@ -124,28 +121,9 @@ class Tacotron2System(AcousticSystem):
         """See `System.learning_rates`."""
         return {"learning_rate": self.network_optimizer.learning_rate}
 
-    def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
-        """See `System.training_source`: whole utterances in buckets."""
-        hp = self.hparams
-        return UtteranceSource(
-            store,
-            self.transcripts(store, "train"),
-            batch_size=hp.batch_size,
-            buckets=hp.num_buckets,
-            pad_id=self.front_end.pad_id,
-            frame_multiple=self.network.n_frames_per_step,
-            seed=hp.seed,
-            allow_cache=allow_cache and hp.allow_cache,
-        )
-
     def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutSpeech:
         """See `System.held_out`."""
         return HeldOutSpeech(self, store, strategy)
-
-    def describe_batch(self) -> str:
-        """See `System.describe_batch`."""
-        hp = self.hparams
-        return f"{hp.batch_size} utterances of one of up to {hp.num_buckets} durations"
 
     @property
     def frames_per_step(self) -> int:
@@ -165,7 +143,7 @@ class Tacotron2System(AcousticSystem):
             Named scalars: every loss, their weighted sum and the gradient norm.
         """
         mel = self.normalization(batch["mel"])
-        noise, masks = seeds(self._step_seed(), 2)
+        noise, masks = seeds(self.step_seed(self.network_optimizer.iterations), 2)
         with tf.GradientTape() as tape:
             outputs = self._forced(batch, self._masked(mel, masks), training=True, seed=noise)
             losses = self._teaching_losses(outputs, mel, batch)
@@ -191,13 +169,6 @@ class Tacotron2System(AcousticSystem):
             training=training,
             seed=seed,
         )
-
-    def _step_seed(self) -> tf.Tensor:
-        """Of the step's noise, another one on each replica: (2,) int32."""
-        context = tf.distribute.get_replica_context()
-        replica = 0 if context is None else context.replica_id_in_sync_group
-        own = tf.cast(self.hparams.seed + _SEED_STRIDE * replica, tf.int32)
-        return tf.stack([own, tf.cast(self.network_optimizer.iterations, tf.int32)])
 
     def _masked(self, mel: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The frames that the decoder is given, some bands and some stretches of time left out."""

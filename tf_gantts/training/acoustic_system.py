@@ -9,19 +9,21 @@ import tensorflow as tf
 
 from tf_gantts import text
 from tf_gantts.data.store import FeatureStore
-from tf_gantts.data.utterances import Transcripts
+from tf_gantts.data.utterances import Transcripts, UtteranceSource
 from tf_gantts.errors import HparamsError
-from tf_gantts.hparams import Tacotron2Hparams
+from tf_gantts.hparams import AcousticHparams
 from tf_gantts.text import FrontEnd
 from tf_gantts.training.system import Batch, Scalars, System
 
 Outputs = dict[str, tf.Tensor]
 
+_SEED_STRIDE = 1_000_003  # between the seeds of two replicas
+
 
 class AcousticSystem(System):
     """Text to raw log-mel. Batches are those of `UtteranceSource`."""
 
-    hparams: Tacotron2Hparams
+    hparams: AcousticHparams
 
     @functools.cached_property
     def front_end(self) -> FrontEnd:
@@ -70,6 +72,30 @@ class AcousticSystem(System):
         """
         raise NotImplementedError
 
+    @property
+    def tracks(self) -> list[str]:
+        """What batches hold of the symbols, see `SymbolTracks`."""
+        return []
+
+    def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
+        """See `System.training_source`: whole utterances in buckets."""
+        hp = self.hparams
+        return UtteranceSource(
+            store,
+            self.transcripts(store, "train"),
+            batch_size=hp.batch_size,
+            buckets=hp.num_buckets,
+            pad_id=self.front_end.pad_id,
+            frame_multiple=self.frames_per_step,
+            seed=hp.seed,
+            allow_cache=allow_cache and hp.allow_cache,
+        )
+
+    def describe_batch(self) -> str:
+        """See `System.describe_batch`."""
+        hp = self.hparams
+        return f"{hp.batch_size} utterances of one of up to {hp.num_buckets} durations"
+
     def evaluation_step(self, batch: Batch, phase: str) -> Scalars:
         """See `System.evaluation_step`."""
         return self.forced(batch)[1]
@@ -87,7 +113,7 @@ class AcousticSystem(System):
             return self.labels(stored.speaker, stored.style, f"{store.path}, {stored.id}")
 
         longest = self.hparams.max_frames
-        return Transcripts(store, split, self.front_end, labels, longest)
+        return Transcripts(store, split, self.front_end, labels, longest, self.tracks)
 
     def labels(self, speaker: str, style: str, where: str) -> dict[str, int]:
         """Numbers of a speaker and a style, where the system has several.
@@ -100,6 +126,13 @@ class AcousticSystem(System):
             if names[key] not in known:
                 raise HparamsError(f"{where}: {key} {names[key]!r} is none of {key}s {known}")
         return {key: known.index(names[key]) for key, known in self.label_names.items()}
+
+    def step_seed(self, updates: tf.Tensor) -> tf.Tensor:
+        """Of a training step's noise, another one on each replica: (2,) int32."""
+        context = tf.distribute.get_replica_context()
+        replica = 0 if context is None else context.replica_id_in_sync_group
+        own = tf.cast(self.hparams.seed + _SEED_STRIDE * replica, tf.int32)
+        return tf.stack([own, tf.cast(updates, tf.int32)])
 
     def silence_after(self, mel: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Raw log-mels (B, T, n_mels) with silence after each row's length (B,)."""

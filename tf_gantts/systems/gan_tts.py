@@ -1,0 +1,457 @@
+"""The system `gan_tts`: text -> mel in one pass, judged by two discriminators."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.audio.statistics import Statistics
+from tf_gantts.data.store import FeatureStore
+from tf_gantts.data.symbol_tracks import TOKENS, UTTERANCE
+from tf_gantts.data.utterances import Transcripts
+from tf_gantts.errors import FeatureStoreError, HparamsError
+from tf_gantts.hparams import GanTtsHparams
+from tf_gantts.layers.dropout import seeds
+from tf_gantts.layers.length_mask import length_mask, steps_of
+from tf_gantts.layers.mel_normalization import MelNormalization
+from tf_gantts.losses.gan_tts import DurationLoss, MaskedLoss, adaptive_weight
+from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
+from tf_gantts.networks.network import require_known
+from tf_gantts.serving.acoustic import AcousticModule
+from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
+from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
+from tf_gantts.training.checkpoint import Checkpoint, restore, restore_network
+from tf_gantts.training.optimizers import build_optimizer
+from tf_gantts.training.speech_evaluation import HeldOutSpeech
+from tf_gantts.training.system import Batch, Scalars
+from tf_gantts.training.updates import (
+    ExponentialMovingAverage,
+    LossScale,
+    guarded_update,
+    tf_variables,
+)
+
+# Phases: the generator learns from recordings; the discriminators learn too; it learns from them.
+RECONSTRUCTION, WARM_UP, ADVERSARIAL = "reconstruction", "discriminator_warm_up", "adversarial"
+
+_DURATION_MEMORY = 0.99  # of the totals behind `duration_scale`, per step
+
+
+class GANTTS(AcousticSystem):
+    """A feed-forward generator with its losses, and its critics.
+
+    Args:
+        hparams: The hyper-parameters.
+        mel_spec: The mel definition of the features.
+        statistics: Statistics of the features, or None where the mel is not z-scored.
+        inference: Whether to build the generator only, in float32 whatever it was trained in.
+    """
+
+    PHASES = (RECONSTRUCTION, WARM_UP, ADVERSARIAL)
+    hparams: GanTtsHparams
+
+    def __init__(
+        self,
+        hparams: GanTtsHparams,
+        mel_spec: MelSpec,
+        statistics: Statistics | None,
+        inference: bool = False,
+    ) -> None:
+        super().__init__(hparams, mel_spec, statistics, inference, name="gan_tts")
+        full = inference or hparams.mixed_precision == "float32"
+        policy = "float32" if full else f"mixed_{hparams.mixed_precision}"
+        self.normalization = MelNormalization(
+            *((statistics.mean, statistics.scale) if statistics else ())
+        )
+        self.generator = GANTTSGenerator(**self._generator_params(), name="generator", dtype=policy)
+        # Frames that symbols had in training, and that were predicted for them.
+        mean = tf.VariableAggregation.MEAN
+        self._duration_totals = tf.Variable([1.0, 1.0], trainable=False, aggregation=mean)
+        silent = set(range(self.front_end.vocabulary_size)) - set(self.front_end.spoken_ids)
+        self._least = [int(i not in silent) for i in range(self.front_end.vocabulary_size)]
+        if inference:
+            return
+        self.critics = GANTTSCritics(hparams, mel_spec, policy)
+        self._mel_loss = MaskedLoss(hparams.mel_loss)
+        self._duration_loss = DurationLoss()
+        self._variance_loss = MaskedLoss("mse")
+
+    def _generator_params(self) -> dict:
+        """The recipe's parameters, completed by what the front end and the features fix."""
+        hp = self.hparams
+        require_known(GANTTSGenerator, hp.generator_params, "GANTTSGenerator")
+        fixed = {
+            "n_symbols": self.front_end.vocabulary_size,
+            "n_mel_channels": self.mel_spec.num_mels,
+            "text_state_dim": hp.text_encoder_dim,
+        }
+        for key, value in fixed.items():
+            if hp.generator_params.get(key, value) != value:
+                raise HparamsError(
+                    f"generator_params.{key} is {hp.generator_params[key]}, but front end"
+                    f" {hp.front_end!r}, num_mels and text_encoder_dim ask for {value}; leave it"
+                    " out"
+                )
+        params = hp.generator_params | fixed
+        reads_bert = params.get("text_encoder") == "bert" or params.get("utterance_dim")
+        if reads_bert and hp.text_encoder is None:
+            raise HparamsError(
+                "generator_params: the generator reads a BERT, but text_encoder names none"
+            )
+        return params
+
+    def prepare_training(self) -> None:
+        """Creates the optimizers, the moving average, the loss scales and the skip counter."""
+        hp = self.hparams
+        self._generator_variables = tf_variables(self.generator)
+        self._critics_variables = tf_variables(self.critics)
+        self.generator_optimizer = build_optimizer(
+            hp.generator_optimizer_type,
+            hp.generator_optimizer_params,
+            hp.generator_scheduler_type,
+            hp.generator_scheduler_params,
+            self._generator_variables,
+            "generator_optimizer",
+        )
+        self.discriminator_optimizer = build_optimizer(
+            hp.discriminator_optimizer_type,
+            hp.discriminator_optimizer_params,
+            hp.discriminator_scheduler_type,
+            hp.discriminator_scheduler_params,
+            self._critics_variables,
+            "discriminator_optimizer",
+        )
+        if hp.generator_ema_decay:
+            self.average = ExponentialMovingAverage(
+                self._generator_variables, hp.generator_ema_decay
+            )
+        float16 = hp.mixed_precision == "float16"
+        self._generator_scale = LossScale() if float16 else None
+        self._discriminator_scale = LossScale() if float16 else None
+        self.skipped_steps = tf.Variable(
+            0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )
+
+    # Phases and input
+
+    def phase(self, step: int, steps_per_epoch: int) -> str:
+        """See `System.phase`."""
+        hp = self.hparams
+        if not self._has_critics or step < hp.discriminator_train_start_steps:
+            return RECONSTRUCTION
+        return WARM_UP if step < hp.adversarial_start_steps else ADVERSARIAL
+
+    def phase_steps(self, first: int, last: int, steps_per_epoch: int) -> dict[str, int]:
+        """See `System.phase_steps`."""
+        hp = self.hparams
+        if not self._has_critics:
+            return {RECONSTRUCTION: last - first}
+        starts = (0, hp.discriminator_train_start_steps, hp.adversarial_start_steps, last)
+        bounds = [min(max(start, first), last) for start in starts]
+        return {
+            name: end - begin
+            for name, begin, end in zip(self.PHASES, bounds, bounds[1:], strict=False)
+        }
+
+    @property
+    def _has_critics(self) -> bool:
+        return self.hparams.use_realism_discriminator or self.hparams.use_utterance_discriminator
+
+    def learning_rates(self) -> dict[str, tf.Tensor]:
+        """See `System.learning_rates`."""
+        return {
+            "generator_learning_rate": self.generator_optimizer.learning_rate,
+            "discriminator_learning_rate": self.discriminator_optimizer.learning_rate,
+        }
+
+    @functools.cached_property
+    def tracks(self) -> list[str]:
+        """See `AcousticSystem.tracks`."""
+        reads_utterance = "utterance" in self.generator.conditions
+        wanted = {
+            "durations": True,
+            "pitch": "pitch" in self.generator.predictors,
+            "energy": "energy" in self.generator.predictors,
+            TOKENS: self.generator.uses_bert,
+            UTTERANCE: reads_utterance or self.hparams.use_utterance_discriminator,
+        }
+        return [name for name, used in wanted.items() if used]
+
+    def transcripts(self, store: FeatureStore, split: str) -> Transcripts:
+        """See `AcousticSystem.transcripts`.
+
+        Raises:
+            FeatureStoreError: If the store lacks a track that the recipe needs, or has it for
+                another front end.
+        """
+        own = self.front_end.description()
+        for name in self.tracks:
+            if name not in store.tracks:
+                raise FeatureStoreError(
+                    f"{store.path}: no track {name!r}, which the recipe needs; run tools/"
+                    "preprocess.py with this hyper-parameter file, it adds what is missing"
+                )
+            described = store.descriptions[name].get("front_end", own)
+            if described["revision"] != own["revision"]:
+                raise FeatureStoreError(
+                    f"{store.path}: track {name!r} is of front end {described['name']!r} (revision"
+                    f" {described['revision']}), the recipe's is {own['name']!r} ("
+                    f"{own['revision']}); run tools/preprocess.py with this hyper-parameter file"
+                )
+        return super().transcripts(store, split)
+
+    def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutSpeech:
+        """See `System.held_out`."""
+        return HeldOutSpeech(self, store, strategy)
+
+    # Training
+
+    def train_step(self, batch: Batch, phase: str) -> Scalars:  # type: ignore[override]
+        """One step of the recipe.
+
+        Args:
+            batch: From `UtteranceSource`, this replica's rows.
+            phase: `reconstruction`, `discriminator_warm_up` or `adversarial`.
+
+        Returns:
+            Named scalars: every loss, gradient norms, the discriminators' accuracies.
+        """
+        hp = self.hparams
+        adaptive = hp.use_adaptive_weight and phase == ADVERSARIAL
+        updates = self.generator_optimizer.iterations
+        dropout, reading = seeds(self.step_seed(updates), 2)
+        noise, windows = seeds(tf.stack([hp.seed, tf.cast(updates, tf.int32)]), 2)
+        real = Speech(self.normalization(batch["mel"]), batch["mel_lengths"])
+        starts = self._window_starts(real.lengths, windows)
+
+        # Generator
+        with tf.GradientTape(persistent=adaptive) as tape:
+            outputs = self._spoken(batch, True, self._noise(steps_of(real.mel, 0), noise), dropout)
+            fake = Speech(outputs["mel"], real.lengths)
+            losses = self._reconstruction_losses(outputs, real.mel, batch)
+            loss = self._weighted_sum(losses)
+            if phase == ADVERSARIAL:
+                judged = self.critics.generator_losses(real, fake, batch, starts)
+                adversarial = self.critics.weighted_sum(judged)
+                losses |= judged
+        if phase == ADVERSARIAL:
+            weight = tf.ones([])
+            if adaptive:
+                weight = self._adaptive_weight(tape, loss, adversarial, fake.mel)
+                losses["adversarial_weight"] = weight
+            with tape:
+                loss += weight * adversarial
+        norm, finite = guarded_update(
+            tape,
+            loss,
+            self._generator_variables,
+            self.generator_optimizer,
+            hp.generator_grad_norm,
+            self._generator_scale,
+        )
+        if self.average is not None:
+            self.average.update(self.generator_optimizer.iterations, finite)
+        self._remember_durations(outputs["log_durations"], batch)
+        scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
+        skipped = ~finite
+
+        # Discriminators, and the encoder that reads speech for one of them
+        if phase != RECONSTRUCTION:
+            fake = Speech(tf.stop_gradient(fake.mel), fake.lengths)
+            with tf.GradientTape() as tape:
+                losses, accuracies = self.critics.own_losses(real, fake, batch, starts, reading)
+                loss = tf.add_n(list(losses.values()))
+            norm, finite = guarded_update(
+                tape,
+                loss,
+                self._critics_variables,
+                self.discriminator_optimizer,
+                hp.discriminator_grad_norm,
+                self._discriminator_scale,
+            )
+            scalars |= losses | accuracies
+            scalars |= {"discriminator_loss": loss, "discriminator_grad_norm": norm}
+            skipped |= ~finite
+
+        self.skipped_steps.assign_add(tf.cast(skipped, tf.int32))
+        return scalars
+
+    def _spoken(
+        self,
+        batch: Batch,
+        training: bool,
+        noise: tf.Tensor | None,
+        seed: tf.Tensor | None = None,
+    ) -> Outputs:
+        """Speech with the recording's own timing, pitch and energy."""
+        given = {name: batch[name] for name in ("pitch", "energy") if name in self.tracks}
+        return self.generator(
+            batch["ids"],
+            batch["id_lengths"],
+            batch["durations"],
+            frames=steps_of(batch["mel"]),
+            **given,
+            **self._read(batch),
+            noise=noise,
+            training=training,
+            seed=seed,
+        )
+
+    def _read(self, batch: Batch) -> Outputs:
+        """What the generator gets of the text besides its symbols."""
+        read = {}
+        if self.generator.uses_bert:
+            read["text_states"] = batch[TOKENS]
+        if "utterance" in self.generator.conditions:
+            read["utterance"] = batch[UTTERANCE]
+        return read
+
+    def _noise(self, rows: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
+        """The generator's noise (rows, noise_dim), None where it takes none."""
+        dim = self.generator.noise_dim
+        return _of_replica(tf.random.stateless_normal, rows, dim, seed) if dim else None
+
+    def _window_starts(self, lengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
+        rows, windows = steps_of(lengths, 0), self.critics.windows
+        shares = _of_replica(tf.random.stateless_uniform, rows, windows, seed) if windows else None
+        return self.critics.window_starts(lengths, shares)
+
+    def _reconstruction_losses(self, outputs: Outputs, mel: tf.Tensor, batch: Batch) -> Scalars:
+        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
+        losses = {
+            "mel_loss": self._mel_loss(outputs["mel"], mel, outputs["frame_mask"]),
+            "duration_loss": self._duration_loss(
+                outputs["log_durations"], batch["durations"], symbols
+            ),
+        }
+        for name in ("pitch", "energy"):
+            if name in self.tracks:
+                loss = self._variance_loss(outputs[name], batch[name], symbols)
+                losses[f"{name}_loss"] = loss
+        return losses
+
+    def _weighted_sum(self, losses: Scalars) -> tf.Tensor:
+        hp = self.hparams
+        weights = {
+            "mel_loss": hp.lambda_mel,
+            "duration_loss": hp.lambda_duration,
+            "pitch_loss": hp.lambda_pitch,
+            "energy_loss": hp.lambda_energy,
+        }
+        return tf.add_n([weights[name] * loss for name, loss in losses.items()])
+
+    def _adaptive_weight(
+        self, tape: tf.GradientTape, loss: tf.Tensor, adversarial: tf.Tensor, mel: tf.Tensor
+    ) -> tf.Tensor:
+        """Weight at which the critics pull at the mel as the recipe's weights say."""
+        norms = [tf.linalg.global_norm([tape.gradient(x, mel)]) for x in (loss, adversarial)]
+        return adaptive_weight(*norms)
+
+    def _remember_durations(self, log_durations: tf.Tensor, batch: Batch) -> None:
+        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
+        predicted = tf.where(symbols, tf.exp(log_durations) - 1.0, 0.0)
+        spoken = tf.cast(batch["durations"], tf.float32)
+        totals = tf.stack([tf.reduce_sum(spoken), tf.reduce_sum(tf.maximum(predicted, 0.0))])
+        kept = _DURATION_MEMORY * self._duration_totals
+        self._duration_totals.assign(kept + (1.0 - _DURATION_MEMORY) * totals)
+
+    # Evaluation and synthesis
+
+    @property
+    def duration_scale(self) -> tf.Tensor:
+        """Factor at which predicted durations are as long, in all, as those of the recordings."""
+        spoken, predicted = tf.unstack(self._duration_totals)
+        return tf.clip_by_value(spoken / tf.maximum(predicted, 1e-3), 0.5, 2.0)
+
+    def forced(self, batch: Batch) -> tuple[Outputs, Scalars]:
+        """See `AcousticSystem.forced`: with the recording's timing, pitch and energy."""
+        mel = self.normalization(batch["mel"])
+        noise = self._zero_noise(steps_of(mel, 0))
+        outputs = self._spoken(batch, False, noise)
+        losses = self._reconstruction_losses(outputs, mel, batch)
+        spoken = self.normalization.inverse(outputs["mel"])
+        spoken = self.silence_after(spoken, batch["mel_lengths"])
+        return {"mel": spoken, "alignments": _alignments(outputs, steps_of(batch["ids"]))}, losses
+
+    def speak(
+        self,
+        ids: tf.Tensor,
+        id_lengths: tf.Tensor,
+        labels: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+    ) -> Outputs:
+        """See `AcousticSystem.speak`."""
+        rows = steps_of(ids, 0)
+        outputs = self.generator.infer(
+            ids,
+            id_lengths,
+            noise=self._zero_noise(rows),
+            duration_scale=self.duration_scale,
+            least=tf.gather(self._least, ids),
+        )
+        lengths = outputs["lengths"]
+        mel = self.normalization.inverse(outputs["mel"])
+        outputs["frame_mask"] = length_mask(lengths, steps_of(mel))
+        return {
+            "mel": self.silence_after(mel, lengths),
+            "lengths": lengths,
+            "finished": tf.ones([rows], tf.bool),
+            "alignments": _alignments(outputs, steps_of(ids)),
+            "alignment_score": tf.ones([rows]),
+        }
+
+    def _zero_noise(self, rows: int | tf.Tensor) -> tf.Tensor | None:
+        """The middle of what was trained."""
+        dim = self.generator.noise_dim
+        return tf.zeros([rows, dim]) if dim else None
+
+    def serving_module(self) -> AcousticModule:
+        """See `System.serving_module`; in float32."""
+        speaking = GANTTS(self.hparams, self.mel_spec, self.statistics, inference=True)
+        for own, copied in zip(self.generator.variables, speaking.generator.variables, strict=True):
+            copied.assign(own)
+        speaking._duration_totals.assign(self._duration_totals)
+        return AcousticModule(speaking)
+
+    # State
+
+    def state(self) -> dict[str, Sequence[tf.Variable]]:
+        """See `System.state`."""
+        groups: dict[str, Sequence[tf.Variable]] = {
+            "generator": [v.value for v in self.generator.variables],
+            "critics": [v.value for v in self.critics.variables],
+            "generator_optimizer": self.generator_optimizer.state,
+            "discriminator_optimizer": self.discriminator_optimizer.state,
+            "duration_totals": [self._duration_totals],
+            "skipped_steps": [self.skipped_steps],
+        }
+        if self.average is not None:
+            groups["generator_average"] = self.average.state
+        if self._generator_scale is not None and self._discriminator_scale is not None:
+            groups["generator_loss_scale"] = self._generator_scale.state
+            groups["discriminator_loss_scale"] = self._discriminator_scale.state
+        return groups
+
+    def restore_networks(self, checkpoint: Checkpoint) -> None:
+        """See `System.restore_networks`."""
+        restore_network(self.generator, checkpoint, "generator", "generator_average")
+        totals = {"duration_totals": [self._duration_totals]}
+        restore(totals, checkpoint, list(totals))
+
+
+def _of_replica(draw: object, rows: int | tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:
+    """This replica's rows of what one replica would draw for all of them: (rows, columns)."""
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    replicas = 1 if context is None else context.num_replicas_in_sync
+    drawn = draw((rows * replicas, columns), seed)  # type: ignore[operator]
+    return drawn[replica * rows : (replica + 1) * rows]
+
+
+def _alignments(outputs: Outputs, symbols: int | tf.Tensor) -> tf.Tensor:
+    """The symbol of each frame as shares (B, T, N), as attention would show it."""
+    shares = tf.one_hot(outputs["symbol"], symbols)
+    return tf.where(outputs["frame_mask"][..., tf.newaxis], shares, 0.0)
