@@ -72,12 +72,11 @@ class GANTTS(AcousticSystem):
         self._duration_totals = tf.Variable([1.0, 1.0], trainable=False, aggregation=mean)
         silent = set(range(self.front_end.vocabulary_size)) - set(self.front_end.spoken_ids)
         self._least = [int(i not in silent) for i in range(self.front_end.vocabulary_size)]
-        if inference:
-            return
-        self.critics = GANTTSCritics(hparams, mel_spec, policy)
         self._mel_loss = MaskedLoss(hparams.mel_loss)
         self._duration_loss = DurationLoss()
         self._variance_loss = MaskedLoss("mse")
+        if not inference:
+            self.critics = GANTTSCritics(hparams, mel_spec, policy)
 
     def _generator_params(self) -> dict:
         """The recipe's parameters, completed by what the front end and the features fix."""
