@@ -14,14 +14,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tf_gantts.data import hmm_alignment
-from tf_gantts.data.store import FeatureStore, add_tracks, open_store
-from tf_gantts.data.tracks import Track
+from tf_gantts.data.added_tracks import add_rows, is_there
+from tf_gantts.data.store import FeatureStore, open_store
 from tf_gantts.errors import FeatureStoreError
+from tf_gantts.porting.symbol_states import embed_symbols
 from tf_gantts.porting.text_encoder import Pooling, TextEncoder
 from tf_gantts.text import FrontEnd
 from tf_gantts.training import aligner as forward_sum
@@ -59,7 +59,7 @@ def add_alignment(
         "states_per_symbol": states_per_symbol,
     }
     with open_store(directory) as store:
-        if _is_there(store, "durations", wanted):
+        if is_there(store, "durations", wanted):
             return
         texts = _texts(store)
         symbols = {place: front_end(text) for place, text in texts.items()}
@@ -76,7 +76,9 @@ def add_alignment(
                 len(short),
                 ", ".join(short[:5]),
             )
-        _add(store, directory, "alignment", rows, wanted, progress)
+        if not rows:
+            raise FeatureStoreError(f"{store.path}: no utterance is long enough for its text")
+        add_rows(store, "alignment", rows, wanted, progress)
 
 
 def add_text_states(
@@ -88,7 +90,7 @@ def add_text_states(
 ) -> None:
     """Adds the tracks of the text encoder, unless they are there as asked for.
 
-    The encoder reads the text in words; a symbol's token is found by `characters_of_symbols`.
+    They are those of `tf_gantts.porting.symbol_states.embed_symbols`.
 
     Args:
         directory: The store's folder.
@@ -108,21 +110,20 @@ def add_text_states(
         "pooling": pooling,
     }
     with open_store(directory) as store:
-        if _is_there(store, "text_states", wanted):
+        if is_there(store, "text_states", wanted):
             return
         texts = _texts(store)
         places = list(texts)
-        rows = {}
-        words = [front_end.words(text) for text in texts.values()]
-        for number, embedding in encoder.embed(words, pooling):
-            place = places[number]
-            characters = front_end.characters_of_symbols(texts[place])
-            rows[place] = {
+        embeddings = embed_symbols(front_end, encoder, list(texts.values()), pooling)
+        rows = {
+            places[number]: {
                 "text_states": embedding.tokens,
                 "utterance_embedding": embedding.utterance[np.newaxis],
-                "token_of_symbol": embedding.token_of_character[characters].astype(np.int32),
+                "token_of_symbol": embedding.token_of_symbol,
             }
-        _add(store, directory, "text_states", rows, wanted, progress)
+            for number, embedding in embeddings
+        }
+        add_rows(store, "text_states", rows, wanted, progress)
 
 
 def silent_symbols(front_end: FrontEnd) -> list[int]:
@@ -156,44 +157,3 @@ def _align(
     else:
         found = forward_sum.align(mels, texts, left_out=silent, states_per_symbol=states)
     return dict(zip(symbols, found, strict=True))
-
-
-def _is_there(store: FeatureStore, track: str, wanted: Mapping[str, Any]) -> bool:
-    if store.descriptions.get(track) != wanted:
-        return False
-    _LOG.info("%s: track %s is there already", store.path, track)
-    return True
-
-
-def _add(
-    store: FeatureStore,
-    directory: str | Path,
-    name: str,
-    rows: Mapping[int, Mapping[str, np.ndarray]],
-    description: Mapping[str, Any],
-    progress: Callable[[], None],
-) -> None:
-    if not rows:
-        raise FeatureStoreError(f"{store.path}: no utterance is long enough for its text")
-    example = next(iter(rows.values()))
-    tracks = [
-        Track.create(
-            track,
-            values.dtype.name,
-            values.shape[1:],
-            [
-                len(rows[place][track]) if place in rows else 0
-                for place in range(len(store.utterances))
-            ],
-        )
-        for track, values in example.items()
-    ]
-    empty = {t.name: np.zeros((0, *t.row_shape), t.dtype) for t in tracks}
-    add_tracks(
-        directory,
-        name,
-        tracks,
-        lambda place: rows.get(place, empty),
-        progress=progress,
-        description=description,
-    )
