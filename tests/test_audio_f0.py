@@ -35,13 +35,21 @@ def test_a_frame_has_the_f0_of_its_own_time(padding) -> None:
     assert track[5:-8] == pytest.approx((120.0 + 80.0 * times)[5:-8], abs=0.3)
 
 
-def test_noise_and_silence_are_not_voiced() -> None:
+def test_the_window_does_not_shift_the_f0_of_a_sine() -> None:
+    track = f0(tone(70.0, 22050, 0.5, highest=70.0), SPEC)
+    assert track[4:-4] == pytest.approx(70.0, rel=5e-3)
+
+
+def test_noise_silence_and_hum_are_not_voiced() -> None:
     noise, silence = bursts(22050, 1.0), np.zeros(11025, np.float32)
-    track = f0(np.concatenate([noise, silence, tone(180.0, 22050, 0.5)]), SPEC)
+    loud = tone(180.0, 22050, 0.5)
+    track = f0(np.concatenate([noise, silence, loud]), SPEC)
     assert np.mean(track[:84] > 0.0) < 0.1
     assert not track[89:127].any()
     assert (track[133:-4] > 0.0).all()
     assert not f0(silence, SPEC).any()
+    hum = 0.01 * tone(100.0, 22050, 0.5)
+    assert not f0(np.concatenate([hum, loud]), SPEC)[:39].any()
 
 
 def test_gain_and_offset_change_nothing() -> None:
