@@ -36,9 +36,10 @@ def test_differences_in_padding_do_not_count(name, distance):
 def test_durations_are_compared_by_their_logarithms():
     predicted = RNG.standard_normal((2, 4))
     durations = np.array([[3, 1, 0, 7], [2, 5, 0, 0]])
-    squares = (predicted - np.log(np.maximum(durations, 1))) ** 2
+    squares = (predicted - np.log(durations + 1)) ** 2
     loss = DurationLoss()(predicted, durations, MASK)
     np.testing.assert_allclose(loss, squares[MASK].mean(), rtol=1e-6)
+    assert float(DurationLoss()(np.log(durations + 1), durations, MASK)) < 1e-12  # 0 frames too
 
 
 def test_the_adaptive_weight_brings_the_adversarial_pull_to_its_share():

@@ -32,6 +32,7 @@ FULL = {
 IDS = tf.constant([[3, 1, 4, 1, 5, 9], [2, 6, 5, 0, 0, 0]])
 ID_LENGTHS = tf.constant([6, 3])
 DURATIONS = tf.constant([[2, 1, 3, 1, 4, 2], [2, 3, 2, 0, 0, 0]])
+LEAST = tf.constant([[1, 0, 1, 0, 1, 1], [1, 0, 1, 0, 0, 0]])  # 0: a pause
 
 
 def noise(*shape, seed=0):
@@ -54,7 +55,7 @@ def build(dtype="float32", **params):
         variable.assign(variable + 0.2 * noise(*variable.shape, seed=i))
     projection = network.predictors["duration"].projection
     projection.weight.assign(0.2 * projection.weight)
-    projection.bias.assign([1.1])
+    projection.bias.assign([1.4])
     return network
 
 
@@ -97,35 +98,13 @@ def test_shapes_and_padding(name, request):
     np.testing.assert_allclose(both["mel"][1:, :7], alone["mel"], atol=1e-5)
     for name in predicted:
         np.testing.assert_allclose(both[name][1:, :3], alone[name], atol=1e-5)
-    for wrap in (0, 2):
-        both = network.infer(IDS, ID_LENGTHS, **given, wrap=wrap)
-        alone = network.infer(*short[:2], **cut(given, 3), wrap=wrap)
-        np.testing.assert_array_equal(both["durations"][1:, :3], alone["durations"])
-        length = int(alone["lengths"][0])
-        assert length == both["lengths"][1] < both["lengths"][0] == both["mel"].shape[1]
-        np.testing.assert_allclose(both["mel"][1:, :length], alone["mel"], atol=1e-5)
-        assert np.all(both["mel"][1, length:].numpy() == 0)
-
-
-def test_a_row_cut_from_a_stream_speaks_as_the_whole_where_it_sees_as_far(plain):
-    whole = plain(IDS[:1], ID_LENGTHS[:1], DURATIONS[:1], frames=13)["mel"]
-    cut = plain(IDS[:1], ID_LENGTHS[:1], DURATIONS[:1], frames=11, offset=tf.constant([2]))["mel"]
-    reach = plain.decoder_reach
-    assert reach == 4
-    np.testing.assert_allclose(cut[:, reach:], whole[:, 2 + reach :], atol=1e-5)
-    assert np.abs(cut[:, 0] - whole[:, 2]).max() > 1e-3  # what is outside is zero for it
-
-
-def test_wrapping_speaks_the_middle_of_the_text_between_its_own_edges(plain):
-    spoken = plain.infer(IDS[1:], ID_LENGTHS[1:], wrap=2)
-    ids = tf.constant([[6, 5, 2, 6, 5, 2, 6]])
-    log_durations = plain.predict(plain.encode(ids, tf.constant([7])))["log_durations"]
-    around = plain.infer(ids, tf.constant([7]))
-    np.testing.assert_array_equal(spoken["durations"][0, :3], around["durations"][0, 2:5])
-    assert np.all(spoken["durations"][0, 3:].numpy() == 0) and np.ptp(log_durations) > 0.01
-    first = int(np.sum(around["durations"][0, :2]))
-    expected = around["mel"][:, first : first + int(spoken["lengths"][0])]
-    np.testing.assert_allclose(spoken["mel"], expected, atol=1e-5)
+    both = network.infer(IDS, ID_LENGTHS, **given, least=LEAST)
+    alone = network.infer(*short[:2], **cut(given, 3), least=LEAST[1:, :3])
+    np.testing.assert_array_equal(both["durations"][1:, :3], alone["durations"])
+    length = int(alone["lengths"][0])
+    assert length == both["lengths"][1] < both["lengths"][0] == both["mel"].shape[1]
+    np.testing.assert_allclose(both["mel"][1:, :length], alone["mel"], atol=1e-5)
+    assert np.all(both["mel"][1, length:].numpy() == 0)
 
 
 def test_pace_and_scale_set_the_length():
@@ -133,7 +112,7 @@ def test_pace_and_scale_set_the_length():
     network.predictors["duration"].projection.bias.assign([2.5])
     normal = network.infer(IDS, ID_LENGTHS)
     log_durations = network.predict(network.encode(IDS, ID_LENGTHS))["log_durations"]
-    exact = np.exp(log_durations) * (IDS.numpy() > 0)
+    exact = np.expm1(log_durations) * (IDS.numpy() > 0)
     exact = exact.sum(axis=1)
     assert np.abs(exact - normal["lengths"].numpy()).max() <= 0.5
     np.testing.assert_array_equal(tf.reduce_sum(normal["durations"], axis=1), normal["lengths"])
@@ -148,6 +127,21 @@ def test_pace_and_scale_set_the_length():
     cut = network.infer(IDS, ID_LENGTHS, frames=20)
     assert cut["mel"].shape == (2, 20, 5) and cut["lengths"][0] == 20
     np.testing.assert_array_equal(cut["durations"], normal["durations"])
+
+
+def test_a_pause_may_have_no_frame_and_a_spoken_symbol_never(plain):
+    fast = plain.infer(IDS, ID_LENGTHS, pace=1e6, least=LEAST)
+    np.testing.assert_array_equal(fast["durations"], LEAST)
+    np.testing.assert_array_equal(fast["symbol"][0], [0, 2, 4, 5])  # of the frames, pauses left out
+    np.testing.assert_array_equal(fast["symbol"][1, :2], [0, 2])
+    slow = plain.infer(IDS, ID_LENGTHS, pace=0.5, least=LEAST)
+    assert np.all(slow["durations"].numpy()[DURATIONS.numpy() > 0] > 0)  # pauses that are made
+    for row, (symbol, length) in enumerate(zip(slow["symbol"], slow["lengths"], strict=True)):
+        expected = np.repeat(np.arange(6), slow["durations"][row])
+        np.testing.assert_array_equal(symbol[:length], expected)
+    silent = plain.infer(IDS, ID_LENGTHS, pace=1e6, least=tf.zeros_like(LEAST))
+    assert not np.any(silent["lengths"]) and not np.any(silent["mel"])
+    assert silent["mel"].shape == (2, 1, 5)  # no network takes an empty row
 
 
 def test_given_timing_speaks_as_the_network_s_own(full):
@@ -180,13 +174,6 @@ def test_pitch_energy_and_noise_are_heard(full):
     ]
     assert np.abs(call[0]["mel"] - call[1]["mel"]).max() > 1e-2
     assert np.abs(call[0]["log_durations"] - call[1]["log_durations"]).max() > 1e-3
-
-
-def test_rows_of_several_utterances_have_each_symbol_s_own(full):
-    each = {name: tf.repeat(GIVEN[name][:, tf.newaxis], 6, 1) for name in ("utterance", "noise")}
-    one = full(IDS, ID_LENGTHS, DURATIONS, frames=13, **GIVEN, **HEARD)
-    same = full(IDS, ID_LENGTHS, DURATIONS, frames=13, **(GIVEN | each), **HEARD)
-    np.testing.assert_allclose(one["mel"], same["mel"], atol=1e-5)
 
 
 def test_film_starts_as_no_modulation():
@@ -280,7 +267,7 @@ def test_static_shapes_compile_without_a_difference():
         _, values = gradients(network, ["mel", "log_durations"])
         return {p: tf.convert_to_tensor(g) for p, g in values.items()}
 
-    for run in (step, lambda: network.infer(IDS, ID_LENGTHS, frames=20, wrap=2)):
+    for run in (step, lambda: network.infer(IDS, ID_LENGTHS, frames=20, least=LEAST)):
         expected, compiled = run(), tf.function(run, jit_compile=True)()
         for name, value in compiled.items():
             np.testing.assert_allclose(value, expected[name], atol=1e-5)
@@ -289,11 +276,12 @@ def test_static_shapes_compile_without_a_difference():
 def test_one_trace_serves_every_shape(plain):
     vector, matrix = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, None), tf.int32)
     speak = tf.function(
-        lambda ids, lengths: plain.infer(ids, lengths, wrap=2), input_signature=[matrix, vector]
+        lambda ids, lengths, least: plain.infer(ids, lengths, least=least),
+        input_signature=[matrix, vector, matrix],
     )
-    for ids, lengths in ((IDS, ID_LENGTHS), (IDS[:1, :4], ID_LENGTHS[1:])):
-        expected = plain.infer(ids, lengths, wrap=2)
-        for name, value in speak(ids, lengths).items():
+    for given in ((IDS, ID_LENGTHS, LEAST), (IDS[:1, :4], ID_LENGTHS[1:], LEAST[:1, :4])):
+        expected = plain.infer(*given[:2], least=given[2])
+        for name, value in speak(*given).items():
             np.testing.assert_allclose(value, expected[name], atol=1e-5)
     assert speak.experimental_get_tracing_count() == 1
 
