@@ -8,6 +8,7 @@ holding Python's interpreter lock, for calls that need it.
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 import uuid
 import weakref
@@ -161,7 +162,9 @@ class FlatTrack:
         mapped = store.memory_map(name)
         if mapped is None:
             self._begins = np.cumsum(self._lengths) - self._lengths
-            mapped = np.concatenate([store.read(i, name) for i in utterances])
+            rows = [store.read(i, name) for i in utterances]
+            mapped = _in_memory((int(self._lengths.sum()), *rows[0].shape[1:]), rows[0].dtype)
+            np.concatenate(rows, out=mapped)
         else:
             self._begins = (np.cumsum(lengths) - lengths)[list(utterances)]
         self._array = _SharedArray(mapped)
@@ -180,8 +183,8 @@ class FlatTrack:
         return self._array.gather(begin + tf.cast(places, tf.int64))
 
 
-def _in_memory(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    count = shape[0] * shape[1] * dtype.itemsize
+def _in_memory(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    count = math.prod(shape) * dtype.itemsize
     memory = np.empty(count + ALIGNMENT_BYTES, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT_BYTES
     return memory[begin : begin + count].view(dtype).reshape(shape)
