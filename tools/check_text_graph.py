@@ -1,7 +1,8 @@
 """Checks that the front ends' TensorFlow graphs give the ids of the Python code.
 
 Every graph is saved as a SavedModel and run by a process that has TensorFlow alone, on the raw and
-the normalised transcripts. Exit status 1 if a text's ids differ.
+the normalised transcripts. Exit status 1 if a text's ids differ; with --words, also if the words
+that a text encoder reads differ, or the character of them that a symbol belongs to.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ texts = json.load(open(texts, encoding="utf-8"))
 read = tf.saved_model.load(directory).signatures["serving_default"]
 read(text=tf.constant(["a"]))
 start = time.process_time()
-ids = []
+readings = []
 for begin in range(0, len(texts), 256):
     out = read(text=tf.constant(texts[begin : begin + 256]))
-    for row, length in zip(out["ids"].numpy(), out["lengths"].numpy()):
-        ids.append(row[:length].tolist())
+    columns = [
+        [row.decode() if name == "words" else row[row >= 0].tolist() for row in out[name].numpy()]
+        for name in sorted(out)
+    ]
+    readings.extend(zip(*columns))
 seconds = time.process_time() - start
 assert "tf_gantts" not in sys.modules
-json.dump({"ids": ids, "seconds": seconds}, open(results, "w"))
+json.dump({"readings": readings, "seconds": seconds}, open(results, "w"))
 """
 
 
@@ -49,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--front-end", choices=_FRONT_ENDS, action="append", help="only this one; may be repeated"
     )
+    parser.add_argument("--words", action="store_true", help="compare more than the ids")
     arguments = parser.parse_args(argv)
 
     transcripts = read_transcripts(arguments.transcripts)
@@ -58,10 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.front_end or _FRONT_ENDS:
         front_end = build(name)
         start = time.process_time()
-        expected = [front_end.encode(text).tolist() for text in texts]
+        expected = [_read(front_end, text, arguments.words) for text in texts]
         seconds = time.process_time() - start
-        ids, graph_seconds = _run_saved(front_end, texts)
-        equal = sum(a == b for a, b in zip(expected, ids, strict=True))
+        readings, graph_seconds = _run_saved(front_end, texts, arguments.words)
+        equal = sum(a == b for a, b in zip(expected, readings, strict=True))
         failed = failed or equal != len(texts)
         print(
             f"{name:<12}{equal} of {len(texts)} texts equal; texts per CPU second: "
@@ -71,15 +76,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(failed)
 
 
-def _run_saved(front_end: FrontEnd, texts: list[str]) -> tuple[list[list[int]], float]:
+def _read(front_end: FrontEnd, text: str, words: bool) -> list[object]:
+    """What the graph has to give, by the names of its outputs in alphabetical order."""
+    ids = front_end.encode(text).tolist()
+    if not words:
+        return [ids]
+    return [front_end.characters_of_symbols(text).tolist(), ids, front_end.words(text)]
+
+
+def _run_saved(
+    front_end: FrontEnd, texts: list[str], words: bool
+) -> tuple[list[list[object]], float]:
     import tensorflow as tf
 
+    from tf_gantts.text.token_map_graph import TokenMapGraph
+
     module = front_end.graph()
+    module.token_map = TokenMapGraph(module)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
     def read(text: tf.Tensor) -> dict[str, tf.Tensor]:
-        ids, lengths = module(text)
-        return {"ids": ids, "lengths": lengths}
+        outputs = {"ids": module.ragged(text).to_tensor(-1)}
+        if words:
+            outputs["words"] = module.token_map.words(text)
+            outputs["characters"] = module.token_map.characters_of_symbols(text).to_tensor(-1)
+        return outputs
 
     module.read = read
     with tempfile.TemporaryDirectory() as directory:
@@ -92,7 +113,7 @@ def _run_saved(front_end: FrontEnd, texts: list[str]) -> tuple[list[list[int]], 
             check=True,
         )
         results = json.loads(results_file.read_text())
-    return results["ids"], results["seconds"]
+    return results["readings"], results["seconds"]
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ class SymbolsGraph(tf.Module):
     Args:
         ids: Character to id; other characters are left out.
         eos_id: Id that closes every sequence, or None.
+
+    Attributes:
+        eos_id: Id that closes every sequence, or None.
     """
 
     def __init__(self, ids: Mapping[str, int], eos_id: int | None) -> None:
@@ -57,10 +60,22 @@ class SymbolsGraph(tf.Module):
             ),
             default_value=-1,
         )
-        self._eos_id = eos_id
+        self.eos_id = eos_id
+
+    def lookup(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """Looks every character up.
+
+        Args:
+            text: Strings `(B,)`.
+
+        Returns:
+            int32 ids, `(B, None)`, -1 for characters without a symbol.
+        """
+        characters = tf.strings.unicode_split(text, "UTF-8")
+        return characters.with_flat_values(self._table.lookup(characters.flat_values))
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """Looks the characters up.
+        """Ids of the characters that are symbols, and the closing one.
 
         Args:
             text: Strings `(B,)`.
@@ -68,12 +83,11 @@ class SymbolsGraph(tf.Module):
         Returns:
             int32 ids, `(B, None)`.
         """
-        characters = tf.strings.unicode_split(text, "UTF-8")
-        ids = characters.with_flat_values(self._table.lookup(characters.flat_values))
+        ids = self.lookup(text)
         ids = tf.ragged.boolean_mask(ids, ids >= 0)
-        if self._eos_id is None:
+        if self.eos_id is None:
             return ids
-        eos = tf.fill([tf.shape(text)[0], 1], tf.constant(self._eos_id, tf.int32))
+        eos = tf.fill([tf.shape(text)[0], 1], tf.constant(self.eos_id, tf.int32))
         return tf.concat([ids, tf.RaggedTensor.from_tensor(eos)], axis=1)
 
 
@@ -85,6 +99,9 @@ class FrontEndGraph(tf.Module):
         ids: Character to id.
         pad_id: Id that fills the shorter rows.
         eos_id: Id that closes every sequence, or None.
+
+    Attributes:
+        symbols: Ids of what `apply_rules` returns.
     """
 
     def __init__(
@@ -92,8 +109,16 @@ class FrontEndGraph(tf.Module):
     ) -> None:
         super().__init__()
         self._rules = RulesGraph(rules)
-        self._symbols = SymbolsGraph(ids, eos_id)
+        self.symbols = SymbolsGraph(ids, eos_id)
         self._pad_id = pad_id
+
+    def apply_rules(self, text: tf.Tensor) -> tf.Tensor:
+        """The texts after the rules, as `FrontEnd.read` returns them.
+
+        Args:
+            text: UTF-8 strings `(B,)`; bytes that are not UTF-8 are left out.
+        """
+        return self._rules(valid(text))
 
     def ragged(self, text: tf.Tensor) -> tf.RaggedTensor:
         """Ids without padding.
@@ -104,8 +129,7 @@ class FrontEndGraph(tf.Module):
         Returns:
             int32 ids, `(B, None)`. A text without anything to read gives no id but the closing one.
         """
-        text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
-        return self._symbols(self._rules(text))
+        return self.symbols(self.apply_rules(text))
 
     def __call__(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Padded ids.
@@ -144,12 +168,16 @@ class SentencesGraph(tf.Module):
         Returns:
             The pieces `(B, None)` and the silence after each in seconds, float32 `(B, None)`.
         """
-        text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
-        pieces = tf.strings.split(self._split(text), sentences.END)
+        pieces = tf.strings.split(self._split(valid(text)), sentences.END)
         pieces = tf.ragged.boolean_mask(pieces, tf.strings.length(pieces) > 0)
         pauses = self._pauses.lookup(self._last(pieces.flat_values))
         plain = tf.strings.regex_replace(pieces.flat_values, f"{sentences.PARAGRAPH}+$", "")
         return pieces.with_flat_values(plain), pieces.with_flat_values(pauses)
+
+
+def valid(text: tf.Tensor) -> tf.Tensor:
+    """Strings `(B,)` without the bytes that are not UTF-8."""
+    return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
 
 
 class _Rewrite(tf.Module):
@@ -255,4 +283,4 @@ _COMPILED: Mapping[type, type] = {
     Marked: _Marked,
 }
 
-__all__ = ["FrontEndGraph", "RulesGraph", "SentencesGraph", "SymbolsGraph"]
+__all__ = ["FrontEndGraph", "RulesGraph", "SentencesGraph", "SymbolsGraph", "valid"]

@@ -3,13 +3,14 @@
 The encoder reads the text in words (`FrontEnd.words`), the front end gives symbols of the same
 words, perhaps phonemes. Symbols and words meet at their spaces: the n-th word of the one is the
 n-th of the other, and inside a word a symbol belongs to the character at the same relative place.
+`tf_gantts.text.token_map_graph` is the twin in TensorFlow.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-_SPACE = ord(" ")
+SPACE = ord(" ")  # ends a word
 
 
 def character_of_symbol(read: str, words: str, kept: np.ndarray) -> np.ndarray:
@@ -26,8 +27,8 @@ def character_of_symbol(read: str, words: str, kept: np.ndarray) -> np.ndarray:
     symbols, letters = (np.frombuffer(t.encode("utf-32-le"), np.uint32) for t in (read, words))
     if not len(symbols) or not len(letters):
         return np.zeros(len(kept), np.int32)
-    word, place, length = _words(symbols == _SPACE)
-    other_word, _, other_length = _words(letters == _SPACE)
+    word, place, length = _words(symbols == SPACE)
+    other_word, _, other_length = _words(letters == SPACE)
     count, other_count = int(word[-1]) + 1, int(other_word[-1]) + 1
     # The same number wherever both have as many words.
     partner = (2 * word[kept] + 1) * other_count // (2 * count)
