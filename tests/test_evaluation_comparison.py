@@ -18,6 +18,7 @@ COLUMNS = (
     Column("mcd", "MCD13", "dB", "distortion", 2),
     Column("stoi", "STOI", "", "correlation", 3, True),
     Column("wer", "WER", "", "errors"),
+    Column("variance_ratio", "Variance ratio", "", "liveliness", 2, ideal=1.0),
 )
 
 
@@ -46,6 +47,17 @@ def main_rows(*results):
 def differences(a, b):
     found = compare(*main_rows(a, b), Bootstrap(resamples=500))
     return {one.column.name: one for one in found.differences}
+
+
+def test_what_has_an_ideal_is_better_near_it():
+    spread = 0.01 * np.arange(COUNT)
+    for near, far in ((0.9, 1.3), (0.9, 0.7), (1.2, 0.5)):
+        (a, b) = (make(variance_ratio=value + spread) for value in (near, far))
+        assert differences(a, b)["variance_ratio"].better == "first"
+        assert differences(b, a)["variance_ratio"].better == "second"
+    far = differences(make(variance_ratio=0.8 - spread), make(variance_ratio=1.2 + spread))
+    assert far["variance_ratio"].difference.mean == pytest.approx(0.0)
+    assert far["variance_ratio"].first_mean < 0.8 < 1.2 < far["variance_ratio"].second_mean
 
 
 def test_less_distortion_and_more_correlation_are_better():
@@ -88,7 +100,7 @@ def test_only_shared_clips_with_both_numbers_count():
 def test_different_recognisers_and_definitions_are_said():
     other = dataclasses.replace(make(recogniser="other"), mel_spec=PROFILES["hifigan"])
     comparison = compare(*main_rows(make(), other), Bootstrap(resamples=500))
-    assert [one.column.name for one in comparison.differences] == ["mcd", "stoi"]
+    assert [one.column.name for one in comparison.differences] == ["mcd", "stoi", "variance_ratio"]
     assert "The recognisers are ears and other" in comparison.notes[0]
     assert "log-mel L1" in comparison.notes[1] and "fmin" in comparison.notes[1]
 

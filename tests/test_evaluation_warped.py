@@ -32,7 +32,8 @@ def test_identical_clips_keep_their_numbers(recording):
     result = warped.score(recording, recording, SPEC)
     plain = scores.score(recording, recording, SPEC)
     assert list(result) == list(plain)
-    measured = ["mcd_dtw", "log_f0_rmse", "log_f0_correlation", "vuv_error", "duration_error"]
+    measured = ["mcd_dtw", "log_f0_rmse", "log_f0_correlation", "vuv_error", "variance_ratio"]
+    measured += ["spectral_detail", "temporal_detail", "duration_error"]
     assert [name for name in result if not isinstance(result[name], Missing)] == measured
     assert [result[name] for name in measured] == [plain[name] for name in measured]
 

@@ -31,7 +31,8 @@ class Difference:
         second: The same of the other row.
         first_mean: Mean over the clips that have both numbers.
         second_mean: The same of the other row.
-        difference: `second - first` with its interval and the number of clips.
+        difference: `second - first` with its interval and the number of clips; of the distances
+            from `column.ideal` where it has one.
         p: Share of random signs with so large a difference; NaN for fewer than two clips. Fewer
             than six clips cannot reach 0.05.
     """
@@ -184,7 +185,8 @@ def markdown_text(comparison: Comparison) -> str:
         f"Difference (second minus first) on {len(comparison.clips)} clips with its"
         f" {comparison.bootstrap.confidence:.0%} paired bootstrap interval. A difference is shown"
         " where the interval excludes 0 and p, of a randomisation test, is at most"
-        f" {_SIGNIFICANT}; of many columns, some are so by chance.\n\n"
+        f" {_SIGNIFICANT}; of many columns, some are so by chance. Where there is a → 1, it is of"
+        " the clips' distances from 1.\n\n"
         f"{markdown_table(head, lines)}\n" + (f"\n{notes}\n" if notes else "")
     )
 
@@ -196,7 +198,8 @@ def _difference(
     weights: list[float],
     bootstrap: Bootstrap,
 ) -> Difference:
-    estimate, p = bootstrap_difference(first, second, weights, *dataclasses.astuple(bootstrap))
+    a, b = ([column.judged(value) for value in values] for values in (first, second))
+    estimate, p = bootstrap_difference(a, b, weights, *dataclasses.astuple(bootstrap))
     both = [
         (a, b, weight)
         for a, b, weight in zip(first, second, weights, strict=True)

@@ -21,6 +21,7 @@ class Column:
         help: What it measures, in one sentence without its full stop.
         digits: Decimals worth showing.
         higher_is_better: Whether more is nearer to the recording; otherwise 0 is the recording.
+        ideal: The recording's own number, where neither more nor less of it is better.
     """
 
     name: str
@@ -29,6 +30,11 @@ class Column:
     help: str
     digits: int = 3
     higher_is_better: bool = False
+    ideal: float | None = None
+
+    def judged(self, value: float) -> float:
+        """The number that is compared: the distance from `ideal` where there is one."""
+        return value if self.ideal is None else abs(value - self.ideal)
 
 
 class Metric(Protocol):

@@ -33,7 +33,7 @@ def worst_first(results: Results, column: Column | None) -> list[int]:
     if column is None:
         return list(range(len(results.clips)))
     sign = 1.0 if column.higher_is_better else -1.0
-    values = results.main.values[column.name]
+    values = [column.judged(value) for value in results.main.values[column.name]]
     return sorted(
         range(len(results.clips)),
         key=lambda clip: (not math.isnan(values[clip]), sign * values[clip], clip),
@@ -46,7 +46,8 @@ def score_tables(results: Results) -> str:
     confidence = f"{results.bootstrap.confidence:.0%}".replace("%", " %")
     about = (
         f"Mean over {len(results.clips)} clips, below it the {confidence} bootstrap interval of the"
-        " mean. Lower is nearer to the recording; where there is a ↑, higher is better."
+        " mean. Lower is nearer to the recording; where there is a ↑, higher is better; where there"
+        " is a → 1, what is nearer to 1."
     )
     if results.recogniser:
         about += f" Error rates are those of {results.recogniser}: compare them with the recording."

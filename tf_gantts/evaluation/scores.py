@@ -8,12 +8,32 @@ import numpy as np
 
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.errors import HparamsError
-from tf_gantts.evaluation import duration, f0, log_mel, mcd, periodicity, pesq, stft, stoi
+from tf_gantts.evaluation import (
+    duration,
+    f0,
+    log_mel,
+    mcd,
+    over_smoothing,
+    periodicity,
+    pesq,
+    stft,
+    stoi,
+)
 from tf_gantts.evaluation.metric import Column, Metric
 from tf_gantts.evaluation.pair import check_pair
 
 # In the order of a table's columns. A new metric is a new file and its name here.
-METRICS: tuple[Metric, ...] = (log_mel, stft, mcd, f0, periodicity, pesq, stoi, duration)
+METRICS: tuple[Metric, ...] = (
+    log_mel,
+    stft,
+    mcd,
+    f0,
+    periodicity,
+    over_smoothing,
+    pesq,
+    stoi,
+    duration,
+)
 
 
 def columns() -> list[Column]:
@@ -43,9 +63,12 @@ def _name(metric: Metric) -> str:
     return metric.__name__.rpartition(".")[2]  # type: ignore[attr-defined]
 
 
-def higher_is_better(column: str) -> bool:
-    """Whether more of a column of that name is better; False where there is none."""
-    return any(c.higher_is_better for c in columns() if c.name == column)
+def merit(name: str, value: float) -> float:
+    """The value of a column turned so that more is better; of a loss where there is no such one."""
+    for column in columns():
+        if column.name == name:
+            return column.judged(value) * (1.0 if column.higher_is_better else -1.0)
+    return -value
 
 
 def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str, float]:

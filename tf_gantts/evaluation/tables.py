@@ -43,7 +43,8 @@ def markdown_text(results: Results, title: str) -> str:
     parts = [
         f"# {_plain(title)}",
         f"Mean over {len(results.clips)} clips with its {results.bootstrap.confidence:.0%}"
-        " bootstrap interval. Lower is nearer to the recording; where there is a ↑, higher is.",
+        " bootstrap interval. Lower is nearer to the recording; where there is a ↑, higher is;"
+        " where there is a → 1, what is nearer to 1.",
         _score_table(results),
         _scale_table(results),
         _list("Not measured", _not_measured(results)),
@@ -57,9 +58,11 @@ def markdown_text(results: Results, title: str) -> str:
 
 
 def column_title(column: Column) -> str:
-    """Title, unit and an arrow where higher is better."""
+    """Title, unit and an arrow where higher, or what is nearer to some number, is better."""
     unit = f" ({column.unit})" if column.unit else ""
-    return f"{column.title}{unit}{' ↑' if column.higher_is_better else ''}"
+    aim = " ↑" if column.higher_is_better else ""
+    aim = aim if column.ideal is None else f" → {column.ideal:g}"
+    return f"{column.title}{unit}{aim}"
 
 
 def estimate_text(estimate: Estimate, digits: int) -> str:

@@ -1,8 +1,9 @@
 """Scores of speech that has its own timing: what can be compared without a common clock.
 
 Frame by frame metrics mean nothing where the generated clip says the sentence faster or slower than
-the recording. What is left is measured along the dynamic time warping path of the mel-cepstra: MCD,
-and F0 and voicing, which are laid over each other by the same path.
+the recording. What is left is over-smoothing, which compares spreads, and what is measured along
+the dynamic time warping path of the mel-cepstra: MCD, and F0 and voicing, which are laid over each
+other by the same path.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from tf_gantts.audio.mel_spec import MelSpec
-from tf_gantts.evaluation import duration, f0, mcd, pitch, scores
+from tf_gantts.evaluation import duration, f0, mcd, over_smoothing, pitch, scores
 from tf_gantts.evaluation.missing import Missing
 
 # Clips whose lengths differ by more have their own timing. Vocoders lose or add a few frames of
@@ -26,8 +27,8 @@ def has_own_timing(natural: np.ndarray, generated: np.ndarray, sampling_rate: in
 def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str, float]:
     """The numbers of all columns of `scores.columns` for clips of different timing.
 
-    MCD13 DTW and the duration error are what they always are. The F0 errors are over the pairs of
-    frames of the time warping path. All other numbers are `Missing`.
+    MCD13 DTW, over-smoothing and the duration error are what they always are. The F0 errors are
+    over the pairs of frames of the time warping path. All other numbers are `Missing`.
     """
     reason = Missing(
         f"its length differs by more than {1000 * TOLERANCE:.0f} ms from the recording's, so frames"
@@ -35,6 +36,7 @@ def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str
     )
     result: dict[str, float] = {column.name: reason for column in scores.columns()}
     result |= duration.score(natural, generated, spec)
+    result |= over_smoothing.score(natural, generated, spec)
     path, distance = mcd.warping(natural, generated, spec.sampling_rate)
     result["mcd_dtw"] = distance
     if path is None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from tf_gantts.evaluation.scores import higher_is_better
+from tf_gantts.evaluation.scores import merit
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Meta
 from tf_gantts.training.loggers import Loggers
@@ -191,7 +191,7 @@ class Trainer:
         hp = self.hparams
         record = checkpoints.best(self._run)
         if record and record["metric"] == hp.best_metric and record["step"] <= self.step:
-            self._best = (not record["warm_up"], self._sign() * record["value"])
+            self._best = (not record["warm_up"], self._merit(record["value"]))
         if self._origin and self._saved_step is None:
             self._evaluate(self._phase(self.step))
         batches = self.batches(self.step)
@@ -264,7 +264,7 @@ class Trainer:
         elif np.isfinite(value):
             warm_up = phase == self.system.PHASES[0]
             # Compared in this order; the largest is the best.
-            rank = (not warm_up, self._sign() * value)
+            rank = (not warm_up, self._merit(value))
             if self._best is None or rank > self._best:
                 self._best = rank
                 if self._chief:
@@ -274,9 +274,9 @@ class Trainer:
             "step %d: %s", self.step, ", ".join(f"{k} {v:.4f}" for k, v in self._metrics.items())
         )
 
-    def _sign(self) -> float:
-        """1 where more of the best metric is better, otherwise -1."""
-        return 1.0 if higher_is_better(self.hparams.best_metric.removeprefix("eval/")) else -1.0
+    def _merit(self, value: float) -> float:
+        """The best metric's value, turned so that more is better."""
+        return merit(self.hparams.best_metric.removeprefix("eval/"), value)
 
     # Checkpoints and signals
 
