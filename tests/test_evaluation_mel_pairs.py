@@ -5,9 +5,15 @@ import pickle
 import numpy as np
 import pytest
 
+from tf_gantts.audio.statistics import Statistics
 from tf_gantts.errors import AudioError
 from tf_gantts.evaluation.bootstrap import bootstrap_mean
-from tf_gantts.evaluation.mel_pairs import COLUMNS, score_mels
+from tf_gantts.evaluation.mel_pairs import (
+    COLUMNS,
+    NORMALIZED_COLUMNS,
+    score_mels,
+    score_normalized,
+)
 from tf_gantts.evaluation.missing import Missing
 
 
@@ -49,3 +55,12 @@ def test_a_missing_value_keeps_its_reason_and_stays_out_of_means():
     assert pickle.loads(pickle.dumps(missing)).reason == missing.reason
     assert "mask" in repr(missing)
     assert bootstrap_mean([1.0, missing, 3.0]).count == 2
+
+
+def test_normalised_errors_are_in_units_of_each_band_s_spread():
+    statistics = Statistics(np.array([5.0, -5.0]), np.array([2.0, 0.5]))
+    natural = np.zeros((3, 2), np.float32)
+    numbers = score_normalized(natural, natural + np.float32(1.0), statistics)
+    assert list(numbers) == [column.name for column in NORMALIZED_COLUMNS]
+    # A difference of 1 is half a scale in one band and two in the other.
+    assert list(numbers.values()) == [(0.25 + 4.0) / 2, (0.5 + 2.0) / 2]

@@ -1,8 +1,8 @@
 """Honest scores of speech: `python -m tf_gantts.evaluate --run RUN --features STORE --out OUT`.
 
-Held-out recordings, Griffin-Lim of their mels and what each run makes of these mels are measured
-alike; `--compare A B` says which differences between two evaluations are more than chance. See
-`tf_gantts.evaluation.results` for what OUT holds.
+Held-out recordings, Griffin-Lim of their mels and what each run makes of these mels, or an acoustic
+model of their texts and timing, are measured alike; `--compare A B` says which differences between
+two evaluations are more than chance. See `tf_gantts.evaluation.results` for what OUT holds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from tf_gantts import command
 from tf_gantts.audio.files import write_atomically
 from tf_gantts.data.store import SPLITS, open_store
-from tf_gantts.errors import CheckpointError, EvaluationError
+from tf_gantts.errors import EvaluationError
 from tf_gantts.evaluation import comparison, judges, tables
 from tf_gantts.evaluation.curves import Curve, read_curves
 from tf_gantts.evaluation.machine import machine_facts
@@ -36,6 +36,7 @@ from tf_gantts.evaluation.table import Table
 from tf_gantts.hparams import VocoderGanHparams, dump_hparams
 
 if TYPE_CHECKING:
+    from tf_gantts.serving.forced_mels import TeacherForced
     from tf_gantts.serving.rows import HeldOut
     from tf_gantts.serving.synthesis import Synthesis
 
@@ -52,7 +53,12 @@ def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     p = command.argument_parser("python -m tf_gantts.evaluate", "Measure synthesised speech.")
     p.add_argument(
-        "--run", nargs="+", action="extend", default=[], type=Path, help="runs of vocoders"
+        "--run",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=Path,
+        help="runs of vocoders, or of acoustic models: mels with the recordings' timing",
     )
     p.add_argument(
         "--checkpoint",
@@ -73,7 +79,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--split", choices=SPLITS, default="test", help="part of the feature store")
     p.add_argument("--clips", type=int, help="only the first clips of the split")
     p.add_argument("--out", required=True, type=Path, help="folder for everything that is written")
-    p.add_argument("--no-griffin-lim", action="store_true", help="leave the row of Griffin-Lim out")
+    p.add_argument(
+        "--no-griffin-lim",
+        action="store_true",
+        help="leave the row of Griffin-Lim out, and judge no waveforms of acoustic models",
+    )
     p.add_argument(
         "--broken",
         nargs="+",
@@ -202,8 +212,42 @@ def compare(arguments: argparse.Namespace) -> None:
 
 def _networks(
     arguments: argparse.Namespace, run: Path, held: HeldOut
+) -> Iterator[tuple[Source, Synthesis | TeacherForced]]:
+    """The network of a run, then its broken forms if it is a vocoder."""
+    from tf_gantts.training.checkpoint import open_checkpoint
+
+    hparams = open_checkpoint(run, arguments.checkpoint).hparams
+    if isinstance(hparams, VocoderGanHparams):
+        yield from _vocoders(arguments, run, held)
+    elif arguments.broken:
+        raise EvaluationError(f"{run}: a run of {hparams.system}; --broken is for vocoders only")
+    else:
+        yield _acoustic(arguments, run, held)
+
+
+def _acoustic(
+    arguments: argparse.Namespace, run: Path, held: HeldOut
+) -> tuple[Source, TeacherForced]:
+    """An acoustic model with the timing of the recordings."""
+    from tf_gantts.serving.forced_mels import TeacherForced
+    from tf_gantts.systems import load_acoustic
+
+    system, checkpoint = load_acoustic(run, arguments.checkpoint)
+    system.mel_spec.require_same(held.store.spec, f"run {run}", f"features {held.store.path}")
+    name = run.resolve().name
+    title = f"{system.hparams.system} ({name}), teacher-forced"
+    note = (
+        f"Mels after {checkpoint.meta.step:,} training steps, from the text with the recording's"
+        f" timing{'' if arguments.no_griffin_lim else ', heard through Griffin-Lim'}."
+    )
+    mels = TeacherForced(system, held.store, arguments.split, held.indices)
+    return Source(name, title, note, main=True), mels
+
+
+def _vocoders(
+    arguments: argparse.Namespace, run: Path, held: HeldOut
 ) -> Iterator[tuple[Source, Synthesis]]:
-    """The network of a run, then its broken forms."""
+    """The network of a vocoder's run, then its broken forms."""
     from tf_gantts.serving.broken import shuffle_weights
     from tf_gantts.serving.signatures import VocoderModule
     from tf_gantts.serving.synthesis import VocoderSynthesis
@@ -212,8 +256,7 @@ def _networks(
     for kind in ["", *arguments.broken]:
         system, checkpoint = load_system(run, arguments.checkpoint)
         meta, hparams = checkpoint.meta, checkpoint.hparams
-        if not isinstance(hparams, VocoderGanHparams):
-            raise CheckpointError(f"{run}: a run of {hparams.system}; a vocoder is expected")
+        assert isinstance(hparams, VocoderGanHparams)
         meta.mel_spec.require_same(held.store.spec, f"run {run}", f"features {held.store.path}")
         if kind == "shuffled":
             shuffle_weights(system.generator, arguments.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tf_gantts.audio.statistics import Statistics
 from tf_gantts.errors import AudioError
 from tf_gantts.evaluation.metric import Column
 from tf_gantts.evaluation.missing import Missing
@@ -16,6 +17,37 @@ COLUMNS: tuple[Column, ...] = (
         "mel_mae", "Mel MAE", "", "mean absolute difference of the features, padding left out", 4
     ),
 )
+
+NORMALIZED_COLUMNS: tuple[Column, ...] = tuple(
+    Column(
+        f"{column.name}_normalized",
+        f"Normalised {column.title}",
+        "",
+        f"{column.help}, with mean 0 and variance 1 in each band of the training split",
+        4,
+    )
+    for column in COLUMNS
+)
+
+
+def score_normalized(
+    natural: np.ndarray, generated: np.ndarray, statistics: Statistics
+) -> dict[str, float]:
+    """`score_mels` of all frames, of the features as networks see them: z-scored.
+
+    Args:
+        natural: Features of the recording `(T, n_mels)`, as they are stored.
+        generated: Features to be judged, same shape.
+        statistics: Mean and scale of each band.
+
+    Returns:
+        A number for each name in `NORMALIZED_COLUMNS`.
+
+    Raises:
+        AudioError: As `score_mels`.
+    """
+    numbers = score_mels(statistics.normalize(natural), statistics.normalize(generated))
+    return {f"{name}_normalized": value for name, value in numbers.items()}
 
 
 def score_mels(

@@ -25,6 +25,7 @@ from tf_gantts.evaluation.missing import Missing
 from tf_gantts.evaluation.results import NATURAL, Clip, Source
 from tf_gantts.evaluation.table import Table
 from tf_gantts.serving.clips import RECORDINGS, mel_file
+from tf_gantts.serving.forced_mels import TeacherForced
 
 if TYPE_CHECKING:
     from tf_gantts.serving.synthesis import Synthesis  # needs TensorFlow
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 GRIFFIN_LIM = "griffin_lim"
+_ONLY_MELS = "there are mel-spectrograms only"
+
+Mels = Callable[[int], np.ndarray | None]  # a clip's raw log-mel (T, n_mels), if there is one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,16 +91,18 @@ class Row:
         source: What it is.
         write: Writes the waveforms.
         folder: Where they were made elsewhere; they need not have the timing of the recordings.
+        mels: Its mels, frame by frame with those of the recordings; None if it has none.
     """
 
     source: Source
     write: Callable[[Table], None]
     folder: Path | None = None
+    mels: Mels | None = None
 
 
 def plan(
     held: HeldOut,
-    networks: Sequence[tuple[Source, Synthesis]],
+    networks: Sequence[tuple[Source, Synthesis | TeacherForced]],
     generated: Sequence[Path],
     griffin_lim_jobs: int,
 ) -> list[Row]:
@@ -104,9 +110,10 @@ def plan(
 
     Args:
         held: The recordings.
-        networks: Networks to be evaluated.
+        networks: Networks to be evaluated: vocoders, and what acoustic models make.
         generated: Folders of waveforms or mels.
-        griffin_lim_jobs: Number of processes for Griffin-Lim; 0 leaves it out.
+        griffin_lim_jobs: Number of processes for Griffin-Lim; 0 leaves it out, and acoustic models
+            have mels only.
 
     Returns:
         The rows, no two with the same name.
@@ -118,18 +125,26 @@ def plan(
         note = "No network: the phase is estimated from the mel in 60 rounds."
         source = Source(GRIFFIN_LIM, "Griffin-Lim", note)
         write = functools.partial(
-            write_griffin_lim, held=held, row=source.name, jobs=griffin_lim_jobs
+            write_griffin_lim, mels=held.mel, row=source.name, jobs=griffin_lim_jobs
         )
         rows.append(Row(source, write))
-    for source, synthesis in networks:
+    for source, network in networks:
         source = _renamed(source, rows)
-        write = functools.partial(write_synthesis, held=held, row=source.name, synthesis=synthesis)
-        rows.append(Row(source, write))
+        if isinstance(network, TeacherForced):
+            write = functools.partial(
+                write_forced, held=held, row=source.name, mels=network, jobs=griffin_lim_jobs
+            )
+            rows.append(Row(source, write, mels=network))
+        else:
+            write = functools.partial(
+                write_synthesis, held=held, row=source.name, synthesis=network
+            )
+            rows.append(Row(source, write))
     for folder in generated:
         name = folder.resolve().name
         source = _renamed(Source(name, name, "Made elsewhere.", main=not networks), rows)
         write = functools.partial(write_generated, row=source.name, folder=folder)
-        rows.append(Row(source, write, folder))
+        rows.append(Row(source, write, folder, _mels_in(folder, held)))
     return rows
 
 
@@ -150,16 +165,38 @@ def write_recordings(table: Table, held: HeldOut) -> None:
         write_wav(path, held.store.read(index, "audio"), table.spec.sampling_rate)
 
 
-def write_griffin_lim(table: Table, held: HeldOut, row: str, jobs: int) -> None:
-    """What Griffin-Lim makes of the mels of the recordings."""
-    work = [
-        tasks.GriffinLimTask(held.mel(clip), _prepared(table.path(row, clip)), table.spec)
-        for clip in range(len(held.clips))
-    ]
-    with table.stopwatch.stage("Griffin-Lim", held.seconds):
-        for clip, message in judges.each("Griffin-Lim", tasks.make_griffin_lim, work, jobs):
+def write_griffin_lim(table: Table, mels: Mels, row: str, jobs: int) -> None:
+    """What Griffin-Lim makes of mels; clips without one are mute.
+
+    Args:
+        table: Says where the waveforms go.
+        mels: The mels, such as those of the recordings.
+        row: Name of the row.
+        jobs: Number of processes; with 0 all clips are mute.
+    """
+    work: dict[int, tasks.GriffinLimTask] = {}
+    for clip in range(len(table.clips)):
+        path, mel = _prepared(table.path(row, clip)), mels(clip)
+        if mel is None:
+            table.mute(row, clip, "the model cannot read its text")
+        elif not jobs:
+            table.mute(row, clip, _ONLY_MELS)
+        else:
+            work[clip] = tasks.GriffinLimTask(mel, path, table.spec)
+    if not work:
+        return
+    clips, items = list(work), list(work.values())
+    with table.stopwatch.stage("Griffin-Lim", sum(table.clips[clip].seconds for clip in clips)):
+        for number, message in judges.each("Griffin-Lim", tasks.make_griffin_lim, items, jobs):
             if message is not None:
-                table.lack(row, clip, message)
+                table.lack(row, clips[number], message)
+
+
+def write_forced(table: Table, held: HeldOut, row: str, mels: TeacherForced, jobs: int) -> None:
+    """What Griffin-Lim makes of the mels of an acoustic model; see `write_griffin_lim`."""
+    with table.stopwatch.stage(f"teacher forcing, {row}", held.seconds):
+        mels(0)  # the first question has all of them made
+    write_griffin_lim(table, mels, row, jobs)
 
 
 def write_synthesis(table: Table, held: HeldOut, row: str, synthesis: Synthesis) -> None:
@@ -195,7 +232,7 @@ def write_generated(table: Table, row: str, folder: Path) -> None:
         target = _prepared(table.path(row, clip))
         try:
             if only_mels:
-                table.mute(row, clip, "there are mel-spectrograms only")
+                table.mute(row, clip, _ONLY_MELS)
                 continue
             if given is None:
                 raise AudioError(f"{folder / table.clips[clip].name}.wav: no such file")
@@ -211,35 +248,47 @@ def write_generated(table: Table, row: str, folder: Path) -> None:
 
 
 def measure_mels(table: Table, held: HeldOut, rows: Sequence[Row]) -> None:
-    """Compares mels that were made elsewhere, FOLDER/CLIP.npy, with those of the recordings.
+    """Compares mels, frame by frame, with those of the recordings.
 
     Args:
-        table: Gets the columns of `mel_pairs`, if there is such a file.
+        table: Gets the columns of `mel_pairs`, if any row has mels.
         held: The recordings.
-        rows: The rows; only those of folders can have mels.
+        rows: The rows.
     """
-    folders = {row.source.name: row.folder for row in rows if row.folder}
-    paths = {
-        (name, clip): path
-        for name, folder in folders.items()
-        for clip in range(len(table.clips))
-        if (path := _mel(folder, table.clips[clip])).is_file()
-    }
-    if not paths:
+    made = {row.source.name: row.mels for row in rows if row.mels}
+    if not made:
         return
-    table.add(mel_pairs.COLUMNS)
+    columns = (*mel_pairs.COLUMNS, *mel_pairs.NORMALIZED_COLUMNS)
+    table.add(columns)
     for source in table.sources:
         for clip in range(len(table.clips)):
-            reason = Missing("no mel-spectrogram is given")
-            numbers: dict[str, float] = dict.fromkeys(("mel_mse", "mel_mae"), reason)
+            numbers: dict[str, float] = {}
+            reason = "no mel-spectrogram is given"
             try:
-                if (source.name, clip) in paths:
-                    mel = mel_file(paths[source.name, clip], table.spec).mel
-                    numbers = mel_pairs.score_mels(held.mel(clip), mel)
+                mel = made[source.name](clip) if source.name in made else None
+                if mel is not None:
+                    natural = held.mel(clip)
+                    numbers = mel_pairs.score_mels(natural, mel)
+                    statistics = held.store.statistics
+                    numbers |= mel_pairs.score_normalized(natural, mel, statistics)
             except GanTTSError as error:
-                table.fail(source.name, clip, str(error))
-                numbers = dict.fromkeys(numbers, Missing(str(error)))
-            table.put(source.name, clip, numbers)
+                reason = str(error)
+                table.fail(source.name, clip, reason)
+            missing = dict.fromkeys((column.name for column in columns), Missing(reason))
+            table.put(source.name, clip, numbers or missing)
+
+
+def _mels_in(folder: Path, held: HeldOut) -> Mels | None:
+    """The mels that were made elsewhere, FOLDER/CLIP.npy; None if there is none."""
+    paths = [_mel(folder, clip) for clip in held.clips]
+    if not any(path.is_file() for path in paths):
+        return None
+
+    def read(clip: int) -> np.ndarray | None:
+        path = paths[clip]
+        return mel_file(path, held.store.spec).mel if path.is_file() else None
+
+    return read
 
 
 def _waveform(folder: Path, clip: Clip) -> Path | None:
