@@ -45,7 +45,7 @@ def expected_speech(runs, text, seed):
     conversion = MelConversion(system.mel_spec, vocoder.mel_spec, "here", "there")
     acoustic = AcousticSynthesis(system, batch_size=1, seed=seed)
     synthesis = TextSynthesis(acoustic, VocoderSynthesis(vocoder), conversion)
-    return synthesis([read(text, system.front_end)], {})[0].audio
+    return synthesis([read(text, system)], {})[0].audio
 
 
 def errors(capsys):

@@ -75,7 +75,7 @@ def speak(utter, system, vocoder):
 
     def speak(text, speaker):
         labels = system.labels(speaker, "", "test")
-        return synthesis([read(text, system.front_end)], labels)[0]
+        return synthesis([read(text, system)], labels)[0]
 
     return speak
 
@@ -130,7 +130,7 @@ def test_mel_and_attention_are_those_of_each_text(module, utter, system):
     attention = say(module, texts, ["ben"], "attention")
     assert mel["lengths"][1] == 0 and mel["finished"].tolist() == [False, True, False]
     for row in (0, 2):
-        (expected,) = utter([system.front_end(texts[row])], {"speaker": 1})
+        (expected,) = utter([{"ids": system.front_end(texts[row])}], {"speaker": 1})
         frames = mel["lengths"][row]
         steps, symbols = attention["steps"][row], attention["symbols"][row]
         assert expected.mel.shape[0] == frames and expected.attention.shape == (steps, symbols)

@@ -333,6 +333,11 @@ class GanTtsHparams(AcousticHparams):
                 "use_utterance_discriminator needs a text_encoder, whose embeddings it judges:"
                 " name a BERT, or set it to false"
             )
+        if self.use_utterance_discriminator and self.batch_size < 2:
+            raise ValueError(
+                "use_utterance_discriminator judges speech beside the text of another utterance of"
+                " the batch: batch_size must be at least 2"
+            )
         if self.adversarial_start_steps < self.discriminator_train_start_steps:
             raise ValueError(
                 f"adversarial_start_steps {self.adversarial_start_steps} must not be before"

@@ -72,9 +72,12 @@ def add_text_tracks(hparams: GanTtsHparams, features: str | Path) -> None:
     load_tensorflow()
     from tf_gantts import text
     from tf_gantts.training import text_tracks
+    from tf_gantts.training.variance_tracks import VARIANCES, add_variances
 
     front_end = text.build(hparams.front_end, hparams.front_end_params)
     text_tracks.add_alignment(features, front_end, hparams.aligner, hparams.states_per_symbol)
+    if any(hparams.generator_params.get(f"use_{name}") for name in VARIANCES):
+        add_variances(features)
     if hparams.text_encoder is not None:
         from tf_gantts.porting.text_encoder import load_text_encoder
 

@@ -69,6 +69,9 @@ def _add_text_arguments(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--speaker", help="who speaks, where the model knows several")
     group.add_argument("--style", help="style or emotion, likewise")
+    group.add_argument("--pace", type=float, help="speaking rate; 2 is twice as fast")
+    group.add_argument("--pitch-shift", type=float, metavar="SEMITONES", help="higher or lower")
+    group.add_argument("--energy-shift", type=float, metavar="DECIBELS", help="louder or softer")
     group.add_argument("--seed", type=int, default=0, help="of the acoustic model's noise")
 
 
@@ -128,6 +131,10 @@ def _problem(arguments: argparse.Namespace) -> str | None:
         ),
         "--stream goes with --run": arguments.stream and arguments.acoustic,
         "--split goes with --features": arguments.split and not arguments.features,
+        "--pace must be above 0": arguments.pace is not None and arguments.pace <= 0,
+        "--pace, --pitch-shift and --energy-shift go with --acoustic": (
+            arguments.run and _any(arguments.pace, arguments.pitch_shift, arguments.energy_shift)
+        ),
         "--chunk-frames must be at least 1": arguments.chunk_frames < 1,
         "--stream takes one clip at a time through a network": (
             arguments.stream and (arguments.griffin_lim or several)
@@ -135,6 +142,10 @@ def _problem(arguments: argparse.Namespace) -> str | None:
         "--verify goes with --stream": arguments.verify and not arguments.stream,
     }
     return next((message for message, wrong in problems.items() if wrong), None)
+
+
+def _any(*values: object) -> bool:
+    return any(value is not None for value in values)
 
 
 if __name__ == "__main__":

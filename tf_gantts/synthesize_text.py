@@ -44,18 +44,18 @@ def synthesize_text(arguments: argparse.Namespace) -> int:
     texts = {"speech": arguments.text} if arguments.text_file is None else {}
     texts = texts or read_texts(arguments.text_file)
     system, checkpoint = load_acoustic(arguments.acoustic, arguments.checkpoint)
-    labels = _labels(system, arguments)
+    conditions = _conditions(system, arguments)
     synthesis, names = _synthesis(system, arguments)
     make_folder(arguments.out)
     failures: list[GanTTSError] = []
     readings: dict[str, Reading] = {}
     for name, text in texts.items():
         try:
-            readings[name] = read(text, system.front_end)
+            readings[name] = read(text, system)
         except TextError as error:
             failures.append(error if len(texts) == 1 else TextError(f"{name}: {error}"))
     writer = _Writer(arguments.out, texts, system.mel_spec)
-    speak_all(synthesis, readings, labels, writer)
+    speak_all(synthesis, readings, conditions, writer)
     writer.print_summary(f"{arguments.acoustic} at step {checkpoint.meta.step} and {names}")
     if len(failures) == 1:
         raise failures[0]
@@ -97,7 +97,7 @@ def read_texts(path: Path) -> dict[str, str]:
 def speak_all(
     synthesis: TextSynthesis,
     readings: dict[str, Reading],
-    labels: dict[str, int],
+    conditions: dict[str, float],
     writer: _Writer,
 ) -> None:
     """Speaks group after group of texts and writes the results."""
@@ -105,13 +105,14 @@ def speak_all(
     with tqdm(total=len(names), unit="text", disable=None) as bar:
         for first in range(0, len(names), _TEXTS_TOGETHER):
             group = names[first : first + _TEXTS_TOGETHER]
-            speeches = synthesis([readings[name] for name in group], labels)
+            speeches = synthesis([readings[name] for name in group], conditions)
             for name, speech in zip(group, speeches, strict=True):
                 writer.write(name, speech)
                 bar.update()
 
 
-def _labels(system: AcousticSystem, arguments: argparse.Namespace) -> dict[str, int]:
+def _conditions(system: AcousticSystem, arguments: argparse.Namespace) -> dict[str, float]:
+    """Numbers of speaker and style, and the controls that are given."""
     names = {"speaker": arguments.speaker, "style": arguments.style}
     for key, name in names.items():
         known = system.label_names.get(key)
@@ -119,7 +120,14 @@ def _labels(system: AcousticSystem, arguments: argparse.Namespace) -> dict[str, 
             raise TextError(f"{arguments.acoustic}: has no {key}s; leave --{key} out")
         if name is None and known:
             raise TextError(f"{arguments.acoustic}: several {key}s; give one of {known} as --{key}")
-    return system.labels(names["speaker"], names["style"], str(arguments.acoustic))
+    controls = {"pace": arguments.pace}
+    controls |= {"pitch_shift": arguments.pitch_shift, "energy_shift": arguments.energy_shift}
+    given = {key: value for key, value in controls.items() if value is not None}
+    for key in given.keys() - system.controls.keys():
+        option = f"--{key.replace('_', '-')}"
+        raise TextError(f"{arguments.acoustic}: has no {key.replace('_', ' ')}; leave {option} out")
+    labels = system.labels(names["speaker"], names["style"], str(arguments.acoustic))
+    return {**labels, **given}
 
 
 def _synthesis(system: AcousticSystem, arguments: argparse.Namespace) -> tuple[TextSynthesis, str]:

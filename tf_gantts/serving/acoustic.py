@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tf_gantts.data.symbol_tracks import TOKENS, UTTERANCE
+from tf_gantts.porting.symbol_states import SymbolStatesGraph
+from tf_gantts.porting.text_encoder import TextEncoderGraph
 from tf_gantts.serving.signatures import Inputs, ServingModule, describe_tensor
 
 if TYPE_CHECKING:
     from tf_gantts.training.acoustic_system import AcousticSystem
 
-Labels = Mapping[str, tf.Tensor]
+Conditions = Mapping[str, tf.Tensor]
 Outputs = dict[str, tf.Tensor]
+# Texts as a model gets them: `ids`, symbols (B, None), and, of a text encoder, `text_states` (B,
+# None, dim) of the symbols, both ragged, and `utterance_embedding` (B, dim).
+Reading = dict[str, Any]
 
 EXAMPLES = ("The quick brown fox jumps over the lazy dog.", "Is it 3 o'clock?", "")
 
@@ -28,7 +34,9 @@ class AcousticModule(ServingModule):
     (B,), whether speech ended by itself, and `alignment_score` (B,). The signature `attention` maps
     it to `attention` (B, S, N) with `steps` and `symbols` (B,), the lengths of each. Models of
     several speakers or styles take their names as further inputs, `speaker` and `style`, (B,) or
-    one for all. A text with nothing to read has no frames.
+    one for all. Where speech can be controlled, the signature `controlled` is as `serving_default`
+    with the system's `controls` as further inputs, (B,) or one for all. A text with nothing to read
+    has no frames.
 
     What a text becomes is always the same: all noise has a fixed seed.
 
@@ -46,6 +54,7 @@ class AcousticModule(ServingModule):
         # A proxy, because tf.Module turns plain dicts into something that is no JSON.
         self.label_names = MappingProxyType(system.label_names)
         self.weights = [variable.value for variable in system.variables]
+        self.controls = MappingProxyType(system.controls)
         front_end = system.front_end
         self._front_end = front_end.graph()
         self._has_sound = [i in front_end.spoken_ids for i in range(front_end.vocabulary_size)]
@@ -57,51 +66,75 @@ class AcousticModule(ServingModule):
             "frames_per_step": system.frames_per_step,
         }
         self._facts = MappingProxyType(facts)
-        symbols = tf.RaggedTensorSpec([None, None], tf.int32)
-        numbers = dict.fromkeys(self.label_names, tf.TensorSpec([None], tf.int32))
+        reading: dict[str, Any] = {"ids": tf.RaggedTensorSpec([None, None], tf.int32)}
+        self._states = None
+        encoder = system.text_encoder
+        if encoder is not None:
+            self._states = SymbolStatesGraph(
+                self._front_end, TextEncoderGraph(encoder, system.pooling)
+            )
+            dim = encoder.hidden_size
+            reading[TOKENS] = tf.RaggedTensorSpec([None, None, dim], tf.float32, ragged_rank=1)
+            reading[UTTERANCE] = tf.TensorSpec([None, dim], tf.float32)
+        conditions = dict.fromkeys(self.label_names, tf.TensorSpec([None], tf.int32))
+        conditions |= dict.fromkeys(self.controls, tf.TensorSpec([None], tf.float32))
         speak = _speaker(system, self.has_sound)
         # Traced once for all signatures.
-        self._speak = tf.function(speak, [symbols, numbers], autograph=False)
-        mel = self.of_texts(lambda text, labels: _without(self._utter(text, labels), _ATTENTION))
-        attention = self.of_texts(lambda text, labels: _only(self._utter(text, labels), _ATTENTION))
+        self._speak = tf.function(speak, [reading, conditions], autograph=False)
+        mel = self.of_texts(self._mel)
+        attention = self.of_texts(lambda text, given: _only(self._utter(text, given), _ATTENTION))
         self._signatures = {"serving_default": mel, "mel": mel, "attention": attention}
+        if self.controls:
+            self._signatures["controlled"] = self.of_texts(self._mel, controlled=True)
 
-    def speak(self, ids: tf.RaggedTensor, labels: Labels) -> Outputs:
+    def speak(self, reading: Reading, conditions: Conditions) -> Outputs:
         """Speaks in a graph.
 
         Args:
-            ids: Symbols of each utterance (B, None), from `read`.
-            labels: Numbers (B,) of the speakers and styles.
+            reading: Texts (B,) from `read`.
+            conditions: Numbers (B,) of the speakers and styles, and the controls (B,).
 
         Returns:
             The outputs of both signatures.
         """
-        return self._speak(ids, dict(labels))
+        return self._speak(reading, dict(conditions))
 
-    def read(self, text: tf.Tensor) -> tf.RaggedTensor:
-        """Symbols (B, None) of texts (B,)."""
-        return self._front_end.ragged(text)
+    def read(self, text: tf.Tensor) -> Reading:
+        """What the model gets of texts (B,)."""
+        ids = self._front_end.ragged(text)
+        if self._states is None:
+            return {"ids": ids}
+        states, utterance = self._states(text)
+        ragged = tf.RaggedTensor.from_tensor(states, lengths=ids.row_lengths())
+        return {"ids": ids, TOKENS: ragged, UTTERANCE: utterance}
 
-    def has_sound(self, ids: tf.RaggedTensor) -> tf.Tensor:
-        """Whether there is anything to say in symbols (B, None): (B,)."""
+    def has_sound(self, reading: Reading) -> tf.Tensor:
+        """Whether there is anything to say in texts (B,): (B,)."""
+        ids = reading["ids"]
         return tf.reduce_any(ids.with_flat_values(tf.gather(self._has_sound, ids.flat_values)), 1)
 
     def of_texts(
-        self, function: Callable[[tf.Tensor, Labels], Outputs]
+        self, function: Callable[[tf.Tensor, Conditions], Outputs], controlled: bool = False
     ) -> Callable[..., dict[str, tf.Tensor]]:
-        """A signature from a function of texts (B,) and the numbers (B,) of their labels.
+        """A signature from a function of texts (B,) and their conditions (B,).
 
-        Its inputs are `text` and the names of the labels.
+        Its inputs are `text`, the names of the labels and, if `controlled`, the controls, which
+        otherwise have the values that change nothing.
         """
 
-        def named(text: tf.Tensor, **names: tf.Tensor) -> Outputs:
-            numbers = {key: self._numbers[key](name) for key, name in names.items()}
-            labels = {key: tf.broadcast_to(x, tf.shape(text)) for key, x in numbers.items()}
-            return function(text, labels)
+        def named(text: tf.Tensor, **given: tf.Tensor) -> Outputs:
+            conditions = {key: numbers(given[key]) for key, numbers in self._numbers.items()}
+            conditions |= {
+                key: given.get(key, tf.constant([value])) for key, value in self.controls.items()
+            }
+            shape = tf.shape(text)
+            return function(text, {k: tf.broadcast_to(x, shape) for k, x in conditions.items()})
 
         specs = {
             key: tf.TensorSpec([None], tf.string, name=key) for key in ("text", *self._numbers)
         }
+        if controlled:
+            specs |= {key: tf.TensorSpec([None], tf.float32, name=key) for key in self.controls}
         return tf.function(named, autograph=False).get_concrete_function(**specs)
 
     def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
@@ -114,7 +147,13 @@ class AcousticModule(ServingModule):
             ("serving_default", self.example(EXAMPLES[:1])),
             ("mel", self.example(EXAMPLES)),
             ("attention", self.example(EXAMPLES)),
+            *self.controlled_examples(),
         ]
+
+    def controlled_examples(self) -> list[tuple[str, Inputs]]:
+        """A request of the signature `controlled`, if there is one."""
+        values = {key: np.array([value], np.float32) for key, value in self.controls.items()}
+        return [("controlled", self.example(EXAMPLES) | values)] if values else []
 
     def example(self, texts: Sequence[str]) -> Inputs:
         """A request of the first speaker and style."""
@@ -144,6 +183,13 @@ class AcousticModule(ServingModule):
             inputs[key] = describe_tensor(["B"], f"or one for all; of {names}", "string")
         return inputs
 
+    def describe_controls(self) -> dict[str, Any]:
+        """What the signature `controlled` takes besides."""
+        return {
+            key: describe_tensor(["B"], f"or one for all; {_CONTROLS[key]}, normally {value}")
+            for key, value in self.controls.items()
+        }
+
     def describe_signatures(self) -> dict[str, Any]:
         """Inputs and outputs of every signature."""
         inputs = self.describe_inputs()
@@ -159,14 +205,21 @@ class AcousticModule(ServingModule):
             "symbols": describe_tensor(["B"], "symbols of the text", "int32"),
         }
         mel_signature = {"inputs": inputs, "outputs": mel}
-        return {
+        signatures = {
             "serving_default": mel_signature,
             "mel": mel_signature,
             "attention": {"inputs": inputs, "outputs": attention},
         }
+        if self.controls:
+            controlled = inputs | self.describe_controls()
+            signatures["controlled"] = {"inputs": controlled, "outputs": mel}
+        return signatures
 
-    def _utter(self, text: tf.Tensor, labels: Labels) -> Outputs:
-        return self.speak(self.read(text), labels)
+    def _utter(self, text: tf.Tensor, conditions: Conditions) -> Outputs:
+        return self.speak(self.read(text), conditions)
+
+    def _mel(self, text: tf.Tensor, conditions: Conditions) -> Outputs:
+        return _without(self._utter(text, conditions), _ATTENTION)
 
 
 class _Numbers(tf.Module):
@@ -189,28 +242,37 @@ class _Numbers(tf.Module):
             return tf.identity(number)
 
 
+_CONTROLS = {
+    "pace": "speaking rate, 2 is twice as fast",
+    "pitch_shift": "semitones",
+    "energy_shift": "decibels",
+}
 _ATTENTION = frozenset({"attention", "steps", "symbols"})
 
 
 def _speaker(
-    system: AcousticSystem, has_sound: Callable[[tf.RaggedTensor], tf.Tensor]
-) -> Callable[[tf.RaggedTensor, Labels], Outputs]:
+    system: AcousticSystem, has_sound: Callable[[Reading], tf.Tensor]
+) -> Callable[[Reading, Conditions], Outputs]:
     """`AcousticModule.speak` in a closure, which keeps the Keras objects out of the export."""
     pad_id = system.front_end.pad_id
 
-    def speak(ids: tf.RaggedTensor, labels: Labels) -> Outputs:
+    def speak(reading: Reading, conditions: Conditions) -> Outputs:
+        ids = reading["ids"]
         padded, lengths = ids.to_tensor(pad_id), tf.cast(ids.row_lengths(), tf.int32)
         batch, symbols = tf.shape(padded)[0], tf.shape(padded)[1]
         # No network takes an empty batch or an empty text.
-        rows, columns = tf.maximum(1 - batch, 0), tf.maximum(1 - symbols, 0)
-        spoken = system.speak(
-            tf.pad(padded, [[0, rows], [0, columns]], constant_values=pad_id),
-            tf.maximum(tf.pad(lengths, [[0, rows]]), 1),
-            {key: tf.pad(number, [[0, rows]]) for key, number in labels.items()},
-            tf.zeros([2], tf.int32),
-        )
+        rows, columns = [0, tf.maximum(1 - batch, 0)], [0, tf.maximum(1 - symbols, 0)]
+        text = {
+            "ids": tf.pad(padded, [rows, columns], constant_values=pad_id),
+            "id_lengths": tf.maximum(tf.pad(lengths, [rows]), 1),
+            **{key: tf.pad(value, [rows]) for key, value in conditions.items()},
+        }
+        if TOKENS in reading:
+            text[TOKENS] = tf.pad(reading[TOKENS].to_tensor(), [rows, columns, [0, 0]])
+            text[UTTERANCE] = tf.pad(reading[UTTERANCE], [rows, [0, 0]])
+        spoken = system.speak(text, tf.zeros([2], tf.int32))
         spoken = {name: value[:batch] for name, value in spoken.items()}
-        sound = has_sound(ids)
+        sound = has_sound(reading)
         frames = tf.where(sound, spoken["lengths"], 0)
         steps = -(-frames // system.frames_per_step)
         attention = tf.where(sound[:, tf.newaxis, tf.newaxis], spoken["alignments"], 0.0)

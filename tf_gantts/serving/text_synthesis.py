@@ -14,9 +14,10 @@ import tensorflow as tf
 from tf_gantts.audio.join import join_speech
 from tf_gantts.audio.mel_conversion import MelConversion
 from tf_gantts.audio.mel_spec import MelSpec
+from tf_gantts.data.symbol_tracks import TOKENS, UTTERANCE
 from tf_gantts.errors import TextError
+from tf_gantts.porting.symbol_states import symbol_states
 from tf_gantts.serving.synthesis import Synthesis
-from tf_gantts.text import FrontEnd
 from tf_gantts.text.sentences import Sentence, split_sentences
 from tf_gantts.training.acoustic_system import AcousticSystem
 
@@ -24,18 +25,21 @@ _LOG = logging.getLogger(__name__)
 
 PARTS = ("text", "acoustic model", "vocoder")
 
+Text = dict[str, np.ndarray]
+
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
     """A text as an acoustic model gets it.
 
     Attributes:
-        ids: Symbols of each sentence, int32 (N_i,).
+        texts: What the model gets of each sentence: `ids`, symbols int32 (N_i,), and, of a text
+            encoder, `text_states` (N_i, dim) and `utterance_embedding` (dim,).
         pauses: Silence after each sentence in seconds; that of the last is not used.
         seconds: How long the reading took.
     """
 
-    ids: list[np.ndarray]
+    texts: list[Text]
     pauses: list[float]
     seconds: float
 
@@ -82,25 +86,36 @@ class Speech:
     seconds: dict[str, float]
 
 
-def read(text: str, front_end: FrontEnd) -> Reading:
+def read(text: str, system: AcousticSystem) -> Reading:
     """Cuts a text into sentences and reads them; those with nothing to read are left out.
 
     Raises:
         TextError: If there is nothing to read at all.
+        PortingError: If the system's text encoder cannot be had.
     """
     start = time.perf_counter()
-    ids, pauses, problems = [], [], []
+    texts: list[Text] = []
+    kept, problems = [], []
     for sentence in split_sentences(text) or [Sentence(text, 0.0)]:
         try:
-            ids.append(front_end(sentence.text))
-            pauses.append(sentence.pause)
+            texts.append({"ids": system.front_end(sentence.text)})
+            kept.append(sentence)
         except TextError as error:
             problems.append(error)
-    if not ids:
+    if not texts:
         raise problems[0]
     for problem in problems:
         _LOG.warning("left out: %s", problem)
-    return Reading(ids, pauses, time.perf_counter() - start)
+    if system.text_encoder is not None:
+        sentences = [sentence.text for sentence in kept]
+        states, utterances = symbol_states(
+            system.front_end, system.text_encoder, sentences, system.pooling
+        )
+        for place, own in enumerate(texts):
+            own[TOKENS] = states[place, : len(own["ids"])]
+            own[UTTERANCE] = utterances[place]
+    pauses = [sentence.pause for sentence in kept]
+    return Reading(texts, pauses, time.perf_counter() - start)
 
 
 class AcousticSynthesis:
@@ -116,45 +131,49 @@ class AcousticSynthesis:
         self._system = system
         self._batch_size = batch_size
         self._seed = tf.constant([seed, 0])
-        numbers, length = tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32)
-        labels = dict.fromkeys(system.label_names, length)
-        signature = [numbers, length, labels, tf.TensorSpec([2], tf.int32)]
+        text = {"ids": tf.TensorSpec([None, None], tf.int32)}
+        text |= dict.fromkeys(("id_lengths", *system.label_names), tf.TensorSpec([None], tf.int32))
+        text |= dict.fromkeys(system.controls, tf.TensorSpec([None], tf.float32))
+        self._dim = 0
+        if system.text_encoder is not None:
+            self._dim = system.text_encoder.hidden_size
+            text[TOKENS] = tf.TensorSpec([None, None, self._dim], tf.float32)
+            text[UTTERANCE] = tf.TensorSpec([None, self._dim], tf.float32)
+        signature = [text, tf.TensorSpec([2], tf.int32)]
         self._speak = tf.function(system.speak, input_signature=signature, autograph=False)
 
     def warm_up(self) -> float:
         """Speaks one symbol, so that later times hold no preparation; returns the seconds."""
         start = time.perf_counter()
-        labels = dict.fromkeys(self._system.label_names, 0)
-        self([np.zeros(1, np.int32)], labels)
+        text: Text = {"ids": np.zeros(1, np.int32)}
+        if self._dim:
+            text |= {TOKENS: np.zeros((1, self._dim)), UTTERANCE: np.zeros(self._dim)}
+        self([text], dict.fromkeys(self._system.label_names, 0))
         return time.perf_counter() - start
 
     def __call__(
-        self, sentences: Sequence[np.ndarray], labels: Mapping[str, int]
+        self, sentences: Sequence[Text], conditions: Mapping[str, float]
     ) -> list[Utterance]:
         """Speaks.
 
         Args:
-            sentences: Symbols of each, int32 (N_i,).
-            labels: From `AcousticSystem.labels`.
+            sentences: What the model gets of each, see `Reading`.
+            conditions: The numbers of `AcousticSystem.labels`, and any of the system's controls.
         """
-        order = sorted(range(len(sentences)), key=lambda place: -len(sentences[place]))
+        order = sorted(range(len(sentences)), key=lambda place: -len(sentences[place]["ids"]))
         spoken: dict[int, Utterance] = {}
         for first in range(0, len(order), self._batch_size):
             group = order[first : first + self._batch_size]
-            utterances = self._together([sentences[place] for place in group], labels)
+            utterances = self._together([sentences[place] for place in group], conditions)
             spoken |= zip(group, utterances, strict=True)
         return [spoken[place] for place in range(len(sentences))]
 
     def _together(
-        self, sentences: Sequence[np.ndarray], labels: Mapping[str, int]
+        self, sentences: Sequence[Text], conditions: Mapping[str, float]
     ) -> list[Utterance]:
         start = time.perf_counter()
-        lengths = np.array([len(ids) for ids in sentences], np.int32)
-        padded = np.full((len(lengths), lengths.max()), self._system.front_end.pad_id, np.int32)
-        for row, ids in zip(padded, sentences, strict=True):
-            row[: len(ids)] = ids
-        numbers = {key: np.full(len(lengths), x, np.int32) for key, x in labels.items()}
-        outputs = self._speak(padded, lengths, numbers, self._seed)
+        outputs = self._speak(self._batch(sentences, conditions), self._seed)
+        lengths = [len(sentence["ids"]) for sentence in sentences]
         outputs = {name: value.numpy() for name, value in outputs.items()}
         elapsed = time.perf_counter() - start
         frames = outputs["lengths"]
@@ -169,6 +188,27 @@ class AcousticSynthesis:
             )
             for row in range(len(lengths))
         ]
+
+    def _batch(
+        self, sentences: Sequence[Text], conditions: Mapping[str, float]
+    ) -> dict[str, np.ndarray]:
+        """What `AcousticSystem.speak` takes."""
+        lengths = np.array([len(sentence["ids"]) for sentence in sentences], np.int32)
+        shape = len(lengths), lengths.max()
+        given = {**self._system.controls, **conditions}
+        numbers = {key: np.full(len(lengths), value) for key, value in given.items()}
+        batch = {"ids": np.full(shape, self._system.front_end.pad_id, np.int32)}
+        if self._dim:
+            batch[TOKENS] = np.zeros((*shape, self._dim), np.float32)
+            batch[UTTERANCE] = np.stack([sentence[UTTERANCE] for sentence in sentences])
+        for row, sentence in enumerate(sentences):
+            for name in batch.keys() & {"ids", TOKENS}:
+                batch[name][row, : lengths[row]] = sentence[name]
+        batch |= {"id_lengths": lengths, **numbers}
+        return {
+            name: value.astype(np.float32 if value.dtype.kind == "f" else np.int32)
+            for name, value in batch.items()
+        }
 
 
 class TextSynthesis:
@@ -187,19 +227,22 @@ class TextSynthesis:
         self._vocode = vocode
         self._conversion = conversion
 
-    def __call__(self, readings: Sequence[Reading], labels: Mapping[str, int]) -> list[Speech]:
+    def __call__(
+        self, readings: Sequence[Reading], conditions: Mapping[str, float]
+    ) -> list[Speech]:
         """Speaks.
 
         Args:
             readings: The texts.
-            labels: From `AcousticSystem.labels`.
+            conditions: As `AcousticSynthesis` takes them.
         """
-        utterances = self._acoustic([ids for reading in readings for ids in reading.ids], labels)
+        texts = [text for reading in readings for text in reading.texts]
+        utterances = self._acoustic(texts, conditions)
         clips = self._vocode([self._conversion(utterance.mel) for utterance in utterances])
         spoken = iter(zip(utterances, clips, strict=True))
         speech = []
         for reading in readings:
-            own = [next(spoken) for _ in reading.ids]
+            own = [next(spoken) for _ in reading.texts]
             speech.append(self._joined(reading, *zip(*own, strict=True)))
         return speech
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_gantts.audio.graph import convert_mel
 from tf_gantts.audio.join_graph import join_speech
 from tf_gantts.audio.mel_conversion import MelConversion
-from tf_gantts.serving.acoustic import EXAMPLES, AcousticModule, Labels, Outputs
+from tf_gantts.serving.acoustic import EXAMPLES, AcousticModule, Conditions, Outputs, Reading
 from tf_gantts.serving.signatures import Inputs, ServingModule, VocoderModule, describe_tensor
 from tf_gantts.text.graph import SentencesGraph
 
@@ -49,6 +49,8 @@ class TextToSpeechModule(ServingModule):
         self._synthesize = lambda mel: vocoder.synthesize(mel[tf.newaxis])["audio"][0]
         self._vocoder_spec = vocoder.mel_spec
         self._signatures = acoustic.signatures() | {"serving_default": acoustic.of_texts(self._say)}
+        if acoustic.controls:
+            self._signatures["controlled"] = acoustic.of_texts(self._say, controlled=True)
 
     def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
         """See `ServingModule.signatures`."""
@@ -63,6 +65,7 @@ class TextToSpeechModule(ServingModule):
             ("serving_default", acoustic.example(several)),
             ("mel", acoustic.example(EXAMPLES)),
             ("attention", acoustic.example(EXAMPLES)),
+            *acoustic.controlled_examples(),
         ]
 
     def describe(self) -> dict[str, Any]:
@@ -76,20 +79,23 @@ class TextToSpeechModule(ServingModule):
             "finished": describe_tensor(["B"], "whether speech ended by itself", "bool"),
         }
         speech = {"inputs": self._acoustic.describe_inputs(), "outputs": outputs}
+        signatures = self._acoustic.describe_signatures() | {"serving_default": speech}
+        if self._acoustic.controls:
+            controlled = speech["inputs"] | self._acoustic.describe_controls()
+            signatures["controlled"] = {"inputs": controlled, "outputs": outputs}
         return self._acoustic.describe_acoustics() | {
             "vocoder_mel_fingerprint": spec.fingerprint,
             "mel_conversion": self.conversion.name,
-            "signatures": self._acoustic.describe_signatures() | {"serving_default": speech},
+            "signatures": signatures,
         }
 
-    def _say(self, text: tf.Tensor, labels: Labels) -> Outputs:
+    def _say(self, text: tf.Tensor, conditions: Conditions) -> Outputs:
         pieces, pauses = self._sentences(text)
-        ids, texts = self._acoustic.read(pieces.flat_values), pieces.value_rowids()
-        sound = self._acoustic.has_sound(ids)
-        ids, texts = tf.ragged.boolean_mask(ids, sound), tf.boolean_mask(texts, sound)
-        pauses = tf.boolean_mask(pauses.flat_values, sound)
-        own_labels = {key: tf.gather(number, texts) for key, number in labels.items()}
-        mels, finished = self._spoken_in_groups(ids, own_labels)
+        reading, texts = self._acoustic.read(pieces.flat_values), pieces.value_rowids()
+        sound = tf.where(self._acoustic.has_sound(reading))[:, 0]
+        reading, texts = _gather(reading, sound), tf.gather(texts, sound)
+        pauses = tf.gather(pauses.flat_values, sound)
+        mels, finished = self._spoken_in_groups(reading, _gather(conditions, texts))
         clips = tf.map_fn(
             self._synthesize,
             mels.with_flat_values(convert_mel(mels.flat_values, self.conversion)),
@@ -107,15 +113,14 @@ class TextToSpeechModule(ServingModule):
         }
 
     def _spoken_in_groups(
-        self, ids: tf.RaggedTensor, labels: Mapping[str, tf.Tensor]
+        self, reading: Reading, conditions: Conditions
     ) -> tuple[tf.RaggedTensor, tf.Tensor]:
-        """Raw mels (P, None, n_mels) of utterances (P, None), and whether each finished (P,)."""
-        order = tf.argsort(ids.row_lengths(), direction="DESCENDING", stable=True)
+        """Raw mels (P, None, n_mels) of utterances (P,), and whether each finished (P,)."""
+        order = tf.argsort(reading["ids"].row_lengths(), direction="DESCENDING", stable=True)
 
         def speak(first: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
             group = order[first : first + _SPOKEN_TOGETHER]
-            numbers = {key: tf.gather(number, group) for key, number in labels.items()}
-            spoken = self._acoustic.speak(tf.gather(ids, group), numbers)
+            spoken = self._acoustic.speak(_gather(reading, group), _gather(conditions, group))
             mels = tf.RaggedTensor.from_tensor(spoken["mel"], lengths=spoken["lengths"])
             return mels, spoken["finished"]
 
@@ -132,3 +137,8 @@ class TextToSpeechModule(ServingModule):
         places = tf.argsort(order)
         mels = tf.gather(mels.merge_dims(0, 1), places)
         return mels, tf.gather(finished.merge_dims(0, 1), places)
+
+
+def _gather(values: Mapping[str, Any], rows: tf.Tensor) -> dict[str, Any]:
+    """Some rows of several tensors."""
+    return {name: tf.gather(value, rows) for name, value in values.items()}

@@ -11,15 +11,17 @@ from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.statistics import Statistics
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.data.symbol_tracks import TOKENS, UTTERANCE
-from tf_gantts.data.utterances import Transcripts
+from tf_gantts.data.utterances import Transcripts, UtteranceSource
 from tf_gantts.errors import FeatureStoreError, HparamsError
 from tf_gantts.hparams import GanTtsHparams
 from tf_gantts.layers.dropout import seeds
 from tf_gantts.layers.length_mask import length_mask, steps_of
 from tf_gantts.layers.mel_normalization import MelNormalization
+from tf_gantts.layers.replicas import sum_over_replicas
 from tf_gantts.losses.gan_tts import DurationLoss, MaskedLoss, adaptive_weight
 from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
 from tf_gantts.networks.network import require_known
+from tf_gantts.porting.text_encoder import Pooling, TextEncoder, load_text_encoder
 from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
@@ -33,6 +35,7 @@ from tf_gantts.training.updates import (
     guarded_update,
     tf_variables,
 )
+from tf_gantts.training.variance_tracks import UNITS, VARIANCES
 
 # Phases: the generator learns from recordings; the discriminators learn too; it learns from them.
 RECONSTRUCTION, WARM_UP, ADVERSARIAL = "reconstruction", "discriminator_warm_up", "adversarial"
@@ -67,9 +70,10 @@ class GANTTS(AcousticSystem):
             *((statistics.mean, statistics.scale) if statistics else ())
         )
         self.generator = GANTTSGenerator(**self._generator_params(), name="generator", dtype=policy)
-        # Frames that symbols had in training, and that were predicted for them.
+        # Frames of an utterance in training, and those that were predicted for it: running means.
         mean = tf.VariableAggregation.MEAN
         self._duration_totals = tf.Variable([1.0, 1.0], trainable=False, aggregation=mean)
+        self._variance_stds = tf.Variable(tf.ones([len(VARIANCES)]), trainable=False)
         silent = set(range(self.front_end.vocabulary_size)) - set(self.front_end.spoken_ids)
         self._least = [int(i not in silent) for i in range(self.front_end.vocabulary_size)]
         self._mel_loss = MaskedLoss(hparams.mel_loss)
@@ -171,13 +175,10 @@ class GANTTS(AcousticSystem):
         """See `AcousticSystem.tracks`."""
         reads_utterance = "utterance" in self.generator.conditions
         wanted = {
-            "durations": True,
-            "pitch": "pitch" in self.generator.predictors,
-            "energy": "energy" in self.generator.predictors,
             TOKENS: self.generator.uses_bert,
             UTTERANCE: reads_utterance or self.hparams.use_utterance_discriminator,
         }
-        return [name for name, used in wanted.items() if used]
+        return ["durations", *self._variances, *(name for name, used in wanted.items() if used)]
 
     def transcripts(self, store: FeatureStore, split: str) -> Transcripts:
         """See `AcousticSystem.transcripts`.
@@ -201,6 +202,14 @@ class GANTTS(AcousticSystem):
                     f"{own['revision']}); run tools/preprocess.py with this hyper-parameter file"
                 )
         return super().transcripts(store, split)
+
+    def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
+        """See `System.training_source`."""
+        source = super().training_source(store, allow_cache)
+        if self._variances:
+            described = store.descriptions[self._variances[0]]
+            self._variance_stds.assign([described[name]["std"] for name in VARIANCES])
+        return source
 
     def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutSpeech:
         """See `System.held_out`."""
@@ -253,7 +262,7 @@ class GANTTS(AcousticSystem):
         )
         if self.average is not None:
             self.average.update(self.generator_optimizer.iterations, finite)
-        self._remember_durations(outputs["log_durations"], batch)
+        self._remember_durations(outputs["log_durations"], batch, finite)
         scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
         skipped = ~finite
 
@@ -286,7 +295,7 @@ class GANTTS(AcousticSystem):
         seed: tf.Tensor | None = None,
     ) -> Outputs:
         """Speech with the recording's own timing, pitch and energy."""
-        given = {name: batch[name] for name in ("pitch", "energy") if name in self.tracks}
+        given = {name: batch[name] for name in self._variances}
         return self.generator(
             batch["ids"],
             batch["id_lengths"],
@@ -326,10 +335,8 @@ class GANTTS(AcousticSystem):
                 outputs["log_durations"], batch["durations"], symbols
             ),
         }
-        for name in ("pitch", "energy"):
-            if name in self.tracks:
-                loss = self._variance_loss(outputs[name], batch[name], symbols)
-                losses[f"{name}_loss"] = loss
+        for name in self._variances:
+            losses[f"{name}_loss"] = self._variance_loss(outputs[name], batch[name], symbols)
         return losses
 
     def _weighted_sum(self, losses: Scalars) -> tf.Tensor:
@@ -346,16 +353,20 @@ class GANTTS(AcousticSystem):
         self, tape: tf.GradientTape, loss: tf.Tensor, adversarial: tf.Tensor, mel: tf.Tensor
     ) -> tf.Tensor:
         """Weight at which the critics pull at the mel as the recipe's weights say."""
-        norms = [tf.linalg.global_norm([tape.gradient(x, mel)]) for x in (loss, adversarial)]
-        return adaptive_weight(*norms)
+        pulls = (tape.gradient(x, mel) for x in (loss, adversarial))
+        norms = [tf.sqrt(sum_over_replicas(tf.reduce_sum(tf.square(pull)))) for pull in pulls]
+        return adaptive_weight(*norms, self.critics.share)
 
-    def _remember_durations(self, log_durations: tf.Tensor, batch: Batch) -> None:
+    def _remember_durations(
+        self, log_durations: tf.Tensor, batch: Batch, finite: tf.Tensor
+    ) -> None:
         symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
-        predicted = tf.where(symbols, tf.exp(log_durations) - 1.0, 0.0)
+        predicted = tf.where(symbols, tf.maximum(tf.exp(log_durations) - 1.0, 0.0), 0.0)
         spoken = tf.cast(batch["durations"], tf.float32)
-        totals = tf.stack([tf.reduce_sum(spoken), tf.reduce_sum(tf.maximum(predicted, 0.0))])
-        kept = _DURATION_MEMORY * self._duration_totals
-        self._duration_totals.assign(kept + (1.0 - _DURATION_MEMORY) * totals)
+        # Per utterance, so that replicas, whose totals are averaged, make those of one.
+        totals = [tf.reduce_mean(tf.reduce_sum(x, axis=1)) for x in (spoken, predicted)]
+        moved = (1.0 - _DURATION_MEMORY) * (tf.stack(totals) - self._duration_totals)
+        self._duration_totals.assign_add(tf.where(finite, moved, 0.0))
 
     # Evaluation and synthesis
 
@@ -375,19 +386,17 @@ class GANTTS(AcousticSystem):
         spoken = self.silence_after(spoken, batch["mel_lengths"])
         return {"mel": spoken, "alignments": _alignments(outputs, steps_of(batch["ids"]))}, losses
 
-    def speak(
-        self,
-        ids: tf.Tensor,
-        id_lengths: tf.Tensor,
-        labels: dict[str, tf.Tensor],
-        seed: tf.Tensor,
-    ) -> Outputs:
-        """See `AcousticSystem.speak`."""
+    def speak(self, text: Batch, seed: tf.Tensor) -> Outputs:
+        """See `AcousticSystem.speak`; what a text becomes does not depend on the seed."""
+        ids = text["ids"]
         rows = steps_of(ids, 0)
         outputs = self.generator.infer(
             ids,
-            id_lengths,
+            text["id_lengths"],
+            **self._read(text),
+            **self._shifts(text),
             noise=self._zero_noise(rows),
+            pace=text.get("pace", 1.0),
             duration_scale=self.duration_scale,
             least=tf.gather(self._least, ids),
         )
@@ -402,6 +411,37 @@ class GANTTS(AcousticSystem):
             "alignment_score": tf.ones([rows]),
         }
 
+    @property
+    def controls(self) -> dict[str, float]:
+        """See `AcousticSystem.controls`: speaking rate, semitones and decibels."""
+        return {"pace": 1.0} | {f"{name}_shift": 0.0 for name in self._variances}
+
+    @functools.cached_property
+    def text_encoder(self) -> TextEncoder | None:
+        """See `AcousticSystem.text_encoder`."""
+        reads_bert = self.generator.uses_bert or "utterance" in self.generator.conditions
+        return load_text_encoder(str(self.hparams.text_encoder)) if reads_bert else None
+
+    @property
+    def pooling(self) -> Pooling:
+        """See `AcousticSystem.pooling`."""
+        return self.hparams.pooling
+
+    @property
+    def _variances(self) -> list[str]:
+        """What of pitch and energy the generator has."""
+        return [name for name in VARIANCES if name in self.generator.predictors]
+
+    def _shifts(self, text: Batch) -> Outputs:
+        """The shifts that are asked for, in standard deviations of the recordings' symbols."""
+        stds = dict(zip(VARIANCES, tf.unstack(self._variance_stds), strict=True))
+        shifts = {name: f"{name}_shift" for name in self._variances}
+        return {
+            shift: text[shift] * UNITS[name] / stds[name]
+            for name, shift in shifts.items()
+            if shift in text
+        }
+
     def _zero_noise(self, rows: int | tf.Tensor) -> tf.Tensor | None:
         """The middle of what was trained."""
         dim = self.generator.noise_dim
@@ -413,6 +453,7 @@ class GANTTS(AcousticSystem):
         for own, copied in zip(self.generator.variables, speaking.generator.variables, strict=True):
             copied.assign(own)
         speaking._duration_totals.assign(self._duration_totals)
+        speaking._variance_stds.assign(self._variance_stds)
         return AcousticModule(speaking)
 
     # State
@@ -424,7 +465,7 @@ class GANTTS(AcousticSystem):
             "critics": [v.value for v in self.critics.variables],
             "generator_optimizer": self.generator_optimizer.state,
             "discriminator_optimizer": self.discriminator_optimizer.state,
-            "duration_totals": [self._duration_totals],
+            "speaking": self._speaking_state,
             "skipped_steps": [self.skipped_steps],
         }
         if self.average is not None:
@@ -437,8 +478,12 @@ class GANTTS(AcousticSystem):
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""
         restore_network(self.generator, checkpoint, "generator", "generator_average")
-        totals = {"duration_totals": [self._duration_totals]}
-        restore(totals, checkpoint, list(totals))
+        restore({"speaking": self._speaking_state}, checkpoint, ["speaking"])
+
+    @property
+    def _speaking_state(self) -> list[tf.Variable]:
+        """What synthesis needs besides the generator."""
+        return [self._duration_totals, self._variance_stds]
 
 
 def _of_replica(draw: object, rows: int | tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:

@@ -31,9 +31,9 @@ class GANTTSCritics(keras.layers.Layer):
 
     discriminator_realism judges windows of mels. discriminator_utterance judges embeddings of
     texts: BERT's of the text is real; the one that the speech encoder recovers from generated
-    speech is generated. The speech encoder learns from recordings alone, by the mean squared error. Where
-    pairs are judged, what it recovers from the recording counts as real beside its text, and as
-    generated beside the text of another utterance.
+    speech is generated. The speech encoder learns from recordings alone, by the mean squared
+    error. Where pairs are judged, what it recovers from the recording counts as real beside its
+    text, and as generated beside the text of another utterance.
 
     Args:
         hparams: The recipe.
@@ -104,6 +104,16 @@ class GANTTSCritics(keras.layers.Layer):
             "utterance_loss": hp.lambda_utterance,
         }
         return tf.add_n([weights[name] * loss for name, loss in losses.items()])
+
+    @property
+    def share(self) -> float:
+        """How hard all critics pull together, as a share of the reconstruction's pull."""
+        hp = self._hparams
+        shares = (
+            hp.use_realism_discriminator * hp.lambda_realism,
+            hp.use_utterance_discriminator * hp.lambda_utterance,
+        )
+        return sum(shares)
 
     def own_losses(
         self,

@@ -214,19 +214,13 @@ class Tacotron2System(AcousticSystem):
         spoken = self.silence_after(spoken, batch["mel_lengths"])
         return {"mel": spoken, "alignments": outputs["alignments"]}, losses
 
-    def speak(
-        self,
-        ids: tf.Tensor,
-        id_lengths: tf.Tensor,
-        labels: dict[str, tf.Tensor],
-        seed: tf.Tensor,
-    ) -> Outputs:
+    def speak(self, text: Batch, seed: tf.Tensor) -> Outputs:
         """See `AcousticSystem.speak`."""
         params = self.hparams.speaking_params
         outputs = self.network.infer(
-            ids,
-            id_lengths,
-            **labels,
+            text["ids"],
+            text["id_lengths"],
+            **{name: text[name] for name in self.label_names},
             seed=seed,
             min_frames_per_symbol=params.min_frames_per_symbol,
             max_frames_per_symbol=params.max_frames_per_symbol,

@@ -12,6 +12,7 @@ from tf_gantts.data.store import FeatureStore
 from tf_gantts.data.utterances import Transcripts, UtteranceSource
 from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import AcousticHparams
+from tf_gantts.porting.text_encoder import Pooling, TextEncoder
 from tf_gantts.text import FrontEnd
 from tf_gantts.training.system import Batch, Scalars, System
 
@@ -50,19 +51,13 @@ class AcousticSystem(System):
         """
         raise NotImplementedError
 
-    def speak(
-        self,
-        ids: tf.Tensor,
-        id_lengths: tf.Tensor,
-        labels: dict[str, tf.Tensor],
-        seed: tf.Tensor,
-    ) -> Outputs:
+    def speak(self, text: Batch, seed: tf.Tensor) -> Outputs:
         """Speech of texts.
 
         Args:
-            ids: Symbols (B, N).
-            id_lengths: Symbols of each text (B,).
-            labels: Numbers (B,) of `speaker` and `style` where the system has such.
+            text: `ids` (B, N), the symbols, and `id_lengths` (B,); the numbers (B,) of `speaker`
+                and `style` where the system has such; what the `text_encoder` gives, where there is
+                one; and any of the `controls` (B,).
             seed: (2,) integers of all noise.
 
         Returns:
@@ -71,6 +66,25 @@ class AcousticSystem(System):
             `alignment_score` (B,).
         """
         raise NotImplementedError
+
+    @property
+    def controls(self) -> dict[str, float]:
+        """What may be set at synthesis besides the text, with the values that change nothing."""
+        return {}
+
+    @property
+    def text_encoder(self) -> TextEncoder | None:
+        """What reads the texts besides the front end; its embeddings are part of `speak`'s text.
+
+        Raises:
+            PortingError: If it cannot be had.
+        """
+        return None
+
+    @property
+    def pooling(self) -> Pooling:
+        """Which of the text encoder's embeddings stands for a whole text."""
+        return "cls"
 
     @property
     def tracks(self) -> list[str]:

@@ -51,10 +51,7 @@ class HeldOutSpeech:
             lambda batch: strategy.run(system.forced, args=(batch,)), autograph=False
         )
         self._speak = tf.function(
-            lambda ids, lengths, labels, seed: strategy.run(
-                system.speak, args=(ids, lengths, labels, seed)
-            ),
-            autograph=False,
+            lambda batch, seed: strategy.run(system.speak, args=(batch, seed)), autograph=False
         )
         self._batch = self._sampled_batch() if self._sampled else {}
         self._spoken: dict[str, np.ndarray] = {}
@@ -109,9 +106,8 @@ class HeldOutSpeech:
         if not self._sampled:
             return {}
         batch = self._batch
-        labels = {name: tf.constant(batch[name]) for name in self._transcripts.labels}
-        ids, lengths = tf.constant(batch["ids"]), tf.constant(batch["id_lengths"])
-        outputs = self._local(self._speak(ids, lengths, labels, tf.zeros((2,), tf.int32)))
+        text = {name: batch[name] for name in batch if not name.startswith("mel")}
+        outputs = self._local(self._speak(_tensors(text), tf.zeros((2,), tf.int32)))
         self._spoken = {name: value.numpy() for name, value in outputs.items()}
         attentions = self._attentions(self._spoken, self._spoken["lengths"], batch["id_lengths"])
         finished = {"spoken_finished": float(self._spoken["finished"].mean())}

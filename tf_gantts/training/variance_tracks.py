@@ -29,6 +29,8 @@ from tf_gantts.data.store import FeatureStore, open_store
 from tf_gantts.errors import FeatureStoreError
 
 VARIANCES = ("pitch", "energy")
+# A semitone of F0 and a decibel of amplitude, in the natural logarithms that are standardised.
+UNITS = {"pitch": math.log(2.0) / 12.0, "energy": math.log(10.0) / 20.0}
 _MADE_BY = {"pitch_tracker": "autocorrelation", "energy_of": "mel"}
 # Of a clip's loudest frame, -60 dB: 99 % of LJSpeech's frames are louder, and the digital silence
 # of synthetic speech would otherwise make most of the standard deviation.
@@ -65,19 +67,6 @@ def add_variances(directory: str | Path, progress: Callable[[], None] = lambda: 
             for place, values in measured.items()
         }
         add_rows(store, "variances", rows, wanted | scales)
-
-
-def pitch_shift_of(semitones: float, description: Mapping[str, Any]) -> float:
-    """A shift in the unit of the track `pitch`.
-
-    Args:
-        semitones: The shift; positive is higher.
-        description: Of the track, see `FeatureStore.descriptions`.
-
-    Returns:
-        What to add to normalised pitch.
-    """
-    return semitones * math.log(2.0) / 12.0 / description["pitch"]["std"]
 
 
 def _measure(store: FeatureStore, place: int) -> dict[str, np.ndarray]:
