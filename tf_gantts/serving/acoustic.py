@@ -53,7 +53,7 @@ class AcousticModule(ServingModule):
         self.mel_spec = system.mel_spec
         # A proxy, because tf.Module turns plain dicts into something that is no JSON.
         self.label_names = MappingProxyType(system.label_names)
-        self.weights = [variable.value for variable in system.variables]
+        self.weights = [*(v.value for v in system.variables), *system.speaking_state]
         self.controls = MappingProxyType(system.controls)
         front_end = system.front_end
         self._front_end = front_end.graph()

@@ -465,7 +465,7 @@ class GANTTS(AcousticSystem):
             "critics": [v.value for v in self.critics.variables],
             "generator_optimizer": self.generator_optimizer.state,
             "discriminator_optimizer": self.discriminator_optimizer.state,
-            "speaking": self._speaking_state,
+            "speaking": self.speaking_state,
             "skipped_steps": [self.skipped_steps],
         }
         if self.average is not None:
@@ -478,11 +478,11 @@ class GANTTS(AcousticSystem):
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""
         restore_network(self.generator, checkpoint, "generator", "generator_average")
-        restore({"speaking": self._speaking_state}, checkpoint, ["speaking"])
+        restore({"speaking": self.speaking_state}, checkpoint, ["speaking"])
 
     @property
-    def _speaking_state(self) -> list[tf.Variable]:
-        """What synthesis needs besides the generator."""
+    def speaking_state(self) -> list[tf.Variable]:
+        """See `AcousticSystem.speaking_state`."""
         return [self._duration_totals, self._variance_stds]
 
 

@@ -73,6 +73,11 @@ class AcousticSystem(System):
         return {}
 
     @property
+    def speaking_state(self) -> list[tf.Variable]:
+        """What synthesis needs besides the weights of networks."""
+        return []
+
+    @property
     def text_encoder(self) -> TextEncoder | None:
         """What reads the texts besides the front end; its embeddings are part of `speak`'s text.
 
