@@ -88,6 +88,7 @@ class GANTTSGenerator(Network):
         use_pitch: Whether pitch is predicted and heard.
         use_energy: Whether energy is.
         dropout: Probability of a value to be dropped in training.
+        predictor_dropout: The same in the predictors, which learn a small corpus by heart first.
         **kwargs: Keras model arguments (name, dtype).
 
     Raises:
@@ -117,6 +118,7 @@ class GANTTSGenerator(Network):
         use_pitch: bool = False,
         use_energy: bool = False,
         dropout: float = 0.05,
+        predictor_dropout: float = 0.5,
         **kwargs: Any,
     ) -> None:
         arguments = {
@@ -149,7 +151,7 @@ class GANTTSGenerator(Network):
                 predictor_channels,
                 predictor_layers,
                 predictor_kernel_size,
-                dropout,
+                predictor_dropout,
                 name=f"{name}_predictor",
                 dtype=policy,
             )
@@ -418,5 +420,6 @@ def _require_possible(arguments: dict[str, Any]) -> None:
     conditions = arguments["utterance_dim"] + arguments["noise_dim"]
     if arguments["conditioning"] == "film" and not conditions:
         raise HparamsError("GANTTSGenerator: conditioning film needs utterance_dim or noise_dim")
-    if not 0.0 <= arguments["dropout"] < 1.0:
-        raise HparamsError(f"GANTTSGenerator: dropout {arguments['dropout']} must be in [0, 1)")
+    for key in ("dropout", "predictor_dropout"):
+        if not 0.0 <= arguments[key] < 1.0:
+            raise HparamsError(f"GANTTSGenerator: {key} {arguments[key]} must be in [0, 1)")
