@@ -20,7 +20,7 @@ from tf_gantts.evaluation.log_mel import COLUMNS as MEL_COLUMNS
 from tf_gantts.evaluation.machine import machine_facts
 from tf_gantts.evaluation.metric import Column
 from tf_gantts.evaluation.missing import Missing
-from tf_gantts.evaluation.report import Report, Stage, render, write_report
+from tf_gantts.evaluation.report import Report, Stage, Training, render, write_report
 from tf_gantts.evaluation.report_scores import worst_column, worst_first
 from tf_gantts.evaluation.results import (
     Clip,
@@ -129,12 +129,18 @@ def report(shared, tmp_path_factory) -> Report:
         title="A <title>",
         results=results,
         folder=folder,
-        curves={
-            "train/mel_spectrogram_loss": Curve([1, 2, 3], [3.0, 2.0, 1.0]),
-            "train/phase": Curve([1, 2, 3], [0.0, 0.0, 1.0]),
-        },
+        trainings=[
+            Training(
+                "half",
+                "vocoder_gan",
+                {
+                    "train/mel_spectrogram_loss": Curve([1, 2, 3], [3.0, 2.0, 1.0]),
+                    "train/phase": Curve([1, 2, 3], [0.0, 0.0, 1.0]),
+                },
+                "batch_size: 8\n# <comment>\n",
+            )
+        ],
         stages=[Stage("train", 61.4, "python -m train --set a='<b>'", "stopped")],
-        hparams="batch_size: 8\n# <comment>\n",
         heard_clips=3,
     )
 
@@ -265,13 +271,52 @@ def test_commands_and_charts_are_there(html):
     assert "adversarial from here" in text and "Distance of log-mels" in text
 
 
+def test_several_trainings_have_a_heading_each_and_the_charts_of_their_system(report):
+    acoustic = {
+        "train/duration_loss": Curve([1, 2, 3], [3.0, 2.0, 1.0]),
+        "train/phase": Curve([1, 2, 3], [0.0, 1.0, 2.0]),
+    }
+    trainings = [*report.trainings, Training("speech", "gan_tts", acoustic, "system: gan_tts\n")]
+    page = render(dataclasses.replace(report, trainings=trainings))
+    text = "".join(_parse(page).text)
+    assert "<h3>half</h3>" in page and "<h3>speech</h3>" in page
+    assert "Hyper-parameters of half" in text and "Hyper-parameters of speech" in text
+    assert text.index("Distance of log-mels") < text.index("Durations")
+    assert "discriminator warm up from here" in text
+    assert "<h3>half</h3>" not in render(report)
+
+
 def test_phases_are_marked_where_they_begin():
+    from tf_gantts.systems.gan_tts import GANTTS
     from tf_gantts.systems.vocoder_gan import VocoderGAN
 
-    assert PHASES == VocoderGAN.PHASES
+    assert PHASES == {"vocoder_gan": VocoderGAN.PHASES, "gan_tts": GANTTS.PHASES}
     curves = {"train/phase": Curve([50, 100, 150, 200], [0.0, 0.0, 1.0, 1.0])}
-    assert phase_marks(curves) == {100: "adversarial from here"}
-    assert phase_marks({}) == {}
+    assert phase_marks(curves, PHASES["vocoder_gan"]) == {100: "adversarial from here"}
+    assert phase_marks({}, PHASES["vocoder_gan"]) == {}
+
+
+def test_the_total_counts_stages_at_the_same_time_once(report):
+    stages = [
+        Stage("features", 10.0, "a", start=100.0),
+        Stage("acoustic", 30.0, "b", start=111.0),
+        Stage("vocoder", 50.0, "c", start=111.0),
+        Stage("acoustic", 15.0, "d", start=141.0),
+        Stage("report", 3.0, "e", start=900.0),
+    ]
+    page = render(dataclasses.replace(report, stages=stages))
+    assert '<td>total</td><td class="number">63 s</td>' in page
+
+
+def test_alignments_and_usage_are_shown(report, tmp_path):
+    (tmp_path / "clip-1_attention.png").write_bytes(b"\x89PNG a picture")
+    usage = {"In <any> process:": "speak(text)  # <audio>"}
+    page = render(dataclasses.replace(report, alignments=tmp_path, usage=usage))
+    (picture,) = [one for one in _parse(page).of("img") if one.get("class") == "alignment"]
+    assert picture["alt"] == "alignment of clip-1"
+    assert base64.b64decode(picture["src"].partition(",")[2]) == b"\x89PNG a picture"
+    text = "".join(_parse(page).text)
+    assert "Use it" in text and "In <any> process:" in text and "speak(text)  # <audio>" in text
 
 
 def test_a_page_without_a_run_or_sounds_is_still_a_page(report, tmp_path):

@@ -11,7 +11,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,11 @@ from tf_gantts.audio.files import write_atomically
 from tf_gantts.data.store import SPLITS, open_store
 from tf_gantts.errors import EvaluationError
 from tf_gantts.evaluation import comparison, judges, tables
-from tf_gantts.evaluation.curves import Curve, read_curves
+from tf_gantts.evaluation.curves import read_curves
 from tf_gantts.evaluation.machine import machine_facts
 from tf_gantts.evaluation.naturalness import PREDICTORS
 from tf_gantts.evaluation.recognition import RECOGNIZERS
-from tf_gantts.evaluation.report import REPORT_NAME, Report, write_report
+from tf_gantts.evaluation.report import REPORT_NAME, Report, Training, write_report
 from tf_gantts.evaluation.results import (
     Bootstrap,
     Results,
@@ -168,7 +168,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     judges.measure_naturalness(table, [name for name in arguments.naturalness if name != "none"])
     judges.measure_speakers(table, encoder)
     results = table.results(_facts(arguments, held))
-    write_everything(arguments.out, results, *_training(arguments))
+    write_everything(arguments.out, results, _trainings(arguments))
     if results.failures:
         more = f" and {len(results.failures) - 1} more" if len(results.failures) > 1 else ""
         raise EvaluationError(
@@ -176,16 +176,13 @@ def evaluate(arguments: argparse.Namespace) -> None:
         )
 
 
-def write_everything(
-    out: Path, results: Results, curves: Mapping[str, Curve], hparams: str
-) -> None:
+def write_everything(out: Path, results: Results, trainings: Sequence[Training]) -> None:
     """Writes the results as JSON, CSV, Markdown and a page, and prints the table.
 
     Args:
         out: The folder, with the waveforms.
         results: What was found.
-        curves: Loss curves that the page shows.
-        hparams: Hyper-parameters that it shows.
+        trainings: The runs whose curves and hyper-parameters the page shows.
     """
     names = [row.source.title for row in results.rows if row.source.main]
     title = f"Evaluation of {', '.join(names)}"
@@ -193,7 +190,7 @@ def write_everything(
     write_results(out, results)
     write_atomically(out / "results.csv", tables.csv_text(results).encode())
     write_atomically(out / "results.md", text.encode())
-    page = write_report(out / REPORT_NAME, Report(title, results, out, curves, hparams))
+    page = write_report(out / REPORT_NAME, Report(title, results, out, trainings))
     print(text)
     _LOG.info("%s, results.json, results.csv, results.md, audio", page)
 
@@ -274,16 +271,20 @@ def _vocoders(
         yield Source(name, title, note, heard=not kind, main=not kind), VocoderSynthesis(module)
 
 
-def _training(arguments: argparse.Namespace) -> tuple[dict[str, Curve], str]:
-    """Loss curves and hyper-parameters of the first run; empty without one."""
+def _trainings(arguments: argparse.Namespace) -> list[Training]:
+    """Loss curves and hyper-parameters of the runs."""
     if not arguments.run:
-        return {}, ""
+        return []
     from tf_gantts.training.checkpoint import open_checkpoint
 
-    run = arguments.run[0]
-    scalars = run / "scalars.csv"
-    hparams = dump_hparams(open_checkpoint(run, arguments.checkpoint).hparams)
-    return read_curves(scalars) if scalars.is_file() else {}, hparams
+    found = []
+    for run in arguments.run:
+        scalars = run / "scalars.csv"
+        hparams = open_checkpoint(run, arguments.checkpoint).hparams
+        curves = read_curves(scalars) if scalars.is_file() else {}
+        name = run.resolve().name
+        found.append(Training(name, hparams.system, curves, dump_hparams(hparams)))
+    return found
 
 
 def _facts(arguments: argparse.Namespace, held: HeldOut) -> dict[str, str]:

@@ -45,12 +45,17 @@ def color_scale_uri() -> str:
     return _png_uri(spectrogram_image(ramp, scale=1, value_range=(0.0, 1.0)))
 
 
+def png_uri(data: bytes) -> str:
+    """A PNG file as a data URI."""
+    return _uri("image/png", data)
+
+
 def _png_uri(image: np.ndarray) -> str:
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
     imsave(buffer, image, format="png")
-    return _uri("image/png", buffer.getvalue())
+    return png_uri(buffer.getvalue())
 
 
 def _uri(kind: str, data: bytes) -> str:

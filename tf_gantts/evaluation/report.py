@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -20,7 +21,7 @@ from tf_gantts.evaluation.report_scores import (
 )
 from tf_gantts.evaluation.results import Results, Timing
 from tf_gantts.evaluation.style import STYLE
-from tf_gantts.evaluation.training_charts import CHARTS, phase_marks
+from tf_gantts.evaluation.training_charts import CHARTS, PHASES, phase_marks
 
 REPORT_NAME = "report.html"
 
@@ -34,12 +35,31 @@ class Stage:
         seconds: Wall time.
         command: What was typed.
         outcome: How it ended.
+        start: When it began, in seconds from any moment that all stages share.
     """
 
     name: str
     seconds: float
     command: str
     outcome: str = "done"
+    start: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A run that had a part in the result.
+
+    Attributes:
+        title: Its heading, where there are several.
+        system: Which system was trained: chooses the charts.
+        curves: Its scalars.
+        hparams: Its hyper-parameters as text.
+    """
+
+    title: str
+    system: str
+    curves: Mapping[str, Curve] = dataclasses.field(default_factory=dict)
+    hparams: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,18 +70,20 @@ class Report:
         title: Its heading.
         results: What was found.
         folder: The folder of the evaluation, with its waveforms.
-        curves: The scalars of the run; empty without one.
-        hparams: The run's hyper-parameters as text; empty without one.
+        trainings: The runs.
         stages: Commands with their wall time.
+        usage: Description -> lines that use what was made.
+        alignments: Folder of the main row's alignments, CLIP_attention.png; None without.
         heard_clips: How many clips get players and pictures: those that the main row did worst.
     """
 
     title: str
     results: Results
     folder: Path
-    curves: Mapping[str, Curve] = dataclasses.field(default_factory=dict)
-    hparams: str = ""
+    trainings: Sequence[Training] = ()
     stages: Sequence[Stage] = ()
+    usage: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    alignments: Path | None = None
     heard_clips: int = 5
 
 
@@ -94,10 +116,11 @@ def render(report: Report) -> str:
             _section("Scores", score_tables(results)),
             _section("Listen", _clips(report)),
             _section("Every clip", clip_numbers(results) + missing_numbers(results)),
-            _section("Training", _charts(report)),
+            _section("Use it", _usage(report.usage)),
+            _section("Training", _charts(report.trainings)),
             _section("How it was made", _stages(report.stages)),
             _section("What it cost", _costs(results)),
-            _section("Where and with what", _facts(results.facts) + _hparams(report.hparams)),
+            _section("Where and with what", _facts(results.facts) + _hparams(report.trainings)),
         ]
     )
     return (
@@ -126,7 +149,7 @@ def _clips(report: Report) -> str:
     results = report.results
     column = worst_column(results)
     order = worst_first(results, column)[: report.heard_clips]
-    cards = clip_cards(report.folder, results, order, column)
+    cards = clip_cards(report.folder, results, order, column, report.alignments)
     if not cards:
         return ""
     chosen = f"All {len(order)} clips"
@@ -137,11 +160,23 @@ def _clips(report: Report) -> str:
     return f'<p class="soft">{escape(chosen)}. Use headphones.</p>{cards}'
 
 
-def _charts(report: Report) -> str:
-    marks = phase_marks(report.curves)
-    figures = [draw_chart(chart, report.curves, marks) for chart in CHARTS]
-    cards = "".join(f'<div class="card">{figure}</div>' for figure in figures if figure)
-    return f'<div class="grid wide">{cards}</div>' if cards else ""
+def _usage(usage: Mapping[str, str]) -> str:
+    items = "".join(
+        f"<p>{escape(about)}</p><pre>{escape(lines)}</pre>" for about, lines in usage.items()
+    )
+    return f'<div class="card">{items}</div>' if items else ""
+
+
+def _charts(trainings: Sequence[Training]) -> str:
+    parts = []
+    for training in trainings:
+        marks = phase_marks(training.curves, PHASES.get(training.system, ()))
+        charts = CHARTS.get(training.system, ())
+        figures = [draw_chart(chart, training.curves, marks) for chart in charts]
+        if cards := "".join(f'<div class="card">{figure}</div>' for figure in figures if figure):
+            title = f"<h3>{escape(training.title)}</h3>" if len(trainings) > 1 else ""
+            parts.append(f'{title}<div class="grid wide">{cards}</div>')
+    return "".join(parts)
 
 
 def _stages(stages: Sequence[Stage]) -> str:
@@ -152,13 +187,22 @@ def _stages(stages: Sequence[Stage]) -> str:
         f"<td>{escape(stage.outcome)}</td><td><code>{escape(stage.command)}</code></td></tr>"
         for stage in stages
     )
-    total = sum(stage.seconds for stage in stages)
+    total = _seconds_passed(stages)
     return (
         '<div class="card scroll"><table class="text"><thead><tr><th>Stage</th>'
         "<th>Wall time</th><th>Outcome</th><th>Command</th></tr></thead>"
         f'<tbody>{rows}<tr><td>total</td><td class="number">{total:.0f} s</td><td></td><td></td>'
         "</tr></tbody></table></div>"
     )
+
+
+def _seconds_passed(stages: Sequence[Stage]) -> float:
+    """Wall time in which at least one stage was at work."""
+    total, end = 0.0, -math.inf
+    for stage in sorted(stages, key=lambda stage: stage.start):
+        total += max(0.0, stage.start + stage.seconds - max(stage.start, end))
+        end = max(end, stage.start + stage.seconds)
+    return total
 
 
 def _costs(results: Results) -> str:
@@ -190,10 +234,10 @@ def _facts(facts: Mapping[str, str]) -> str:
     return f'<div class="card"><dl>{items}</dl></div>' if items else ""
 
 
-def _hparams(text: str) -> str:
-    if not text:
-        return ""
-    return (
-        '<details class="card"><summary>Hyper-parameters</summary>'
-        f"<pre>{escape(text)}</pre></details>"
+def _hparams(trainings: Sequence[Training]) -> str:
+    return "".join(
+        f'<details class="card"><summary>Hyper-parameters of {escape(training.title)}</summary>'
+        f"<pre>{escape(training.hparams)}</pre></details>"
+        for training in trainings
+        if training.hparams
     )

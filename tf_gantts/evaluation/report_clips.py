@@ -29,7 +29,13 @@ class _Heard:
     mel: np.ndarray
 
 
-def clip_cards(folder: Path, results: Results, clips: Sequence[int], column: Column | None) -> str:
+def clip_cards(
+    folder: Path,
+    results: Results,
+    clips: Sequence[int],
+    column: Column | None,
+    alignments: Path | None = None,
+) -> str:
     """HTML of some clips.
 
     Args:
@@ -37,6 +43,7 @@ def clip_cards(folder: Path, results: Results, clips: Sequence[int], column: Col
         results: What was found.
         clips: Numbers of the clips.
         column: By which they were chosen.
+        alignments: Folder of pictures CLIP_attention.png of the main row; None without.
 
     Returns:
         A colour scale that all spectrograms share, and a card for each clip.
@@ -49,7 +56,10 @@ def clip_cards(folder: Path, results: Results, clips: Sequence[int], column: Col
     if not mels:
         return ""
     value_range = media.color_range(mels)
-    cards = [_card(results, number, ones, value_range, column) for number, ones in heard.items()]
+    cards = [
+        _card(results, number, ones, value_range, column, _alignment(results, number, alignments))
+        for number, ones in heard.items()
+    ]
     return _color_scale(value_range, results.mel_spec) + "".join(cards)
 
 
@@ -77,6 +87,7 @@ def _card(
     heard: Sequence[_Heard],
     value_range: tuple[float, float],
     column: Column | None,
+    alignment: str,
 ) -> str:
     clip = results.clips[number]
     value = ""
@@ -93,7 +104,8 @@ def _card(
     return (
         f'<article class="card"><h3>{escape(clip.name)} <span class="soft">{escape(value)}</span>'
         f'</h3>{text}{failures}<div class="grid">{figures}</div>'
-        f"{_transcripts(results, number)}{_f0_overlay(heard, results.mel_spec)}</article>"
+        f"{_transcripts(results, number)}{_f0_overlay(heard, results.mel_spec)}{alignment}"
+        "</article>"
     )
 
 
@@ -132,6 +144,18 @@ def _transcripts(results: Results, number: int) -> str:
         f'<details open class="heard"><summary>What {escape(results.recogniser or "")} heard'
         "</summary><dl>"
         f"{''.join(items)}</dl></details>"
+    )
+
+
+def _alignment(results: Results, number: int, folder: Path | None) -> str:
+    name = results.clips[number].name
+    path = folder / f"{name}_attention.png" if folder else None
+    if path is None or not path.is_file():
+        return ""
+    about = f"Alignment of {results.main.source.title}: which symbol each frame belongs to"
+    return (
+        f'<details class="heard"><summary>{escape(about)}</summary><img class="alignment"'
+        f' src="{media.png_uri(path.read_bytes())}" alt="alignment of {escape(name)}"></details>'
     )
 
 

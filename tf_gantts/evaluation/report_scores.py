@@ -14,7 +14,8 @@ from tf_gantts.evaluation.missing import Missing
 from tf_gantts.evaluation.results import NATURAL, Results, Row
 from tf_gantts.evaluation.tables import column_title
 
-_WORST_BY = ("pesq_wb", "log_mel_l1")  # what says most about single clips, if it was measured
+# What says most about single clips, if it was measured; speech with its own timing has the last.
+_WORST_BY = ("pesq_wb", "log_mel_l1", "cer")
 _WIDE = 6  # columns that fit beside each other on a page
 _DEFAULT_REASON = "not measured"
 

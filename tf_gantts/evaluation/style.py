@@ -65,6 +65,7 @@ table.small td:nth-of-type(1) { text-align: left; white-space: nowrap; }
 table.small tbody th { vertical-align: top; text-align: left; white-space: nowrap; }
 table.scores th[scope=row] { white-space: nowrap; }
 .heard { margin-top: .9rem; }
+.alignment { display: block; max-width: 100%; margin-top: .6rem; border-radius: 6px; }
 .heard dl { margin-top: .4rem; }
 mark { color: inherit; background: color-mix(in srgb, var(--c1) 28%, transparent); }
 del { color: var(--soft); text-decoration-color: var(--c1); }
