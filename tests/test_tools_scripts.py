@@ -1,9 +1,12 @@
 """tools/test.sh, tools/quickstart.sh and .ci/run, with a stand-in for the slow programs."""
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,8 +40,11 @@ if "tools/make_corpus.py" in words:
 elif "tools/preprocess.py" in words:
     touch(value("--features") + "/index.json")
     pathlib.Path(value("--features"), "index.json").write_text(
-        '{"utterances": [{"split": "train"}, {"split": "test"}]}')
+        '{"utterances": [{"split": "train"}, {"split": "test", "id": "b", "text": "Tea|time."}]}')
+    if "gan_tts" in value("--hparams"):
+        touch(value("--features") + "/alignment-1.h5")
 elif "tf_gantts.train" in words:
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1", "one core for each training"
     run, stopped, step = pathlib.Path(value("--run")), [], 0
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
@@ -50,11 +56,16 @@ elif "tf_gantts.train" in words:
         step += 1
         with open(run / "scalars.csv", "a") as file:
             print(f"{step},train/loss,1.0", file=file)
-        while step == 30 and not stopped:
+        if step == 35 and run.name == os.environ.get("STUCK"):
+            pathlib.Path(os.environ["CALLS"] + ".stuck").touch()
+        while step in (30, 35 * (run.name == os.environ.get("STUCK"))) and not stopped:
             time.sleep(0.05)  # the middle is behind us: somebody has to stop us
     (run / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
 elif "tf_gantts.export" in words:
     touch(value("--out") + "/saved_model.pb")
+elif "tf_gantts.synthesize" in words:
+    touch(value("--out") + "/b.wav")
+    assert pathlib.Path(value("--text-file")).read_text() == "b|Tea|time.\\n"
 elif "tf_gantts.evaluate" in words:
     touch(value("--out") + "/results.json")
 elif "tools/quickstart_report.py" in words:
@@ -205,7 +216,10 @@ def test_a_python_that_only_seems_to_be_there_is_passed_over(tmp_path):
 
 # tools/quickstart.sh
 
-QUICK = ("project/tools/quickstart.sh", "--set", "train_max_steps=40")
+QUICK = (
+    "project/tools/quickstart.sh",
+    *("--set", "train_max_steps=40", "--vocoder-set", "train_max_steps=40"),
+)
 
 
 def _stages(project: Project) -> list[list[str]]:
@@ -213,28 +227,70 @@ def _stages(project: Project) -> list[list[str]]:
     return [line.split("\t") for line in text.splitlines()]
 
 
-def test_quickstart_makes_everything_and_resumes_once(project):
+def _commands(project: Project) -> list[str]:
+    """The programs that ran since the last look, without pip; trainings with their run."""
+    found = []
+    for call in project.calls():
+        words = call.split()
+        name = words[0] if words[0] != "-m" else words[1]
+        run = f" {Path(words[words.index('--run') + 1]).name}" if name.endswith("train") else ""
+        found.append(Path(name).stem + Path(name).suffix + run)
+    return [name for name in found if name != "pip"]
+
+
+_AFTER_TRAINING = [
+    "tf_gantts.export",
+    "tf_gantts.synthesize",
+    "tf_gantts.evaluate",
+    "quickstart_report.py",
+]
+
+
+def test_quickstart_makes_a_voice_and_resumes_each_training_once(project):
     done = project.run(*QUICK)
     assert done.returncode == 0, done.stderr
-    calls = [call.split(" --")[0] for call in project.calls()][1:]  # without pip
-    train = "-m tf_gantts.train"
-    assert calls == [
-        "tools/make_corpus.py",
-        "tools/preprocess.py",
-        train,
-        train,
-        "-m tf_gantts.export",
-        "-m tf_gantts.evaluate",
-        "tools/quickstart_report.py",
-    ]
+    commands = _commands(project)
+    assert commands[:2] == ["make_corpus.py", "preprocess.py"]
+    runs = ["tf_gantts.train acoustic", "tf_gantts.train vocoder"]
+    assert sorted(commands[2:6]) == sorted(2 * runs)
+    assert sorted(commands[2:4]) == runs  # at the same time
+    assert commands[6:] == _AFTER_TRAINING
     stages = _stages(project)
-    names = ["corpus", "features", "train", "train", "export", "evaluate", "report"]
-    assert [stage[0] for stage in stages] == names
-    assert stages[2][2] == "stopped by SIGTERM on purpose, saved at step 30"
-    assert "--resume" not in stages[2][3] and stages[3][3].endswith("--resume")
-    assert [stage[2] for stage in stages[3:]] == ["done"] * 4
-    assert all(float(stage[1]) >= 0 for stage in stages)
+    after = ["export", "speak", "evaluate", "report"]
+    assert [stage[0] for stage in stages if stage[0] not in ("acoustic", "vocoder")] == [
+        "corpus",
+        "features",
+        *after,
+    ]
+    for name in ("acoustic", "vocoder"):
+        first, second = (stage for stage in stages if stage[0] == name)
+        assert first[3] == "stopped by SIGTERM on purpose, saved at step 30"
+        assert "--resume" not in first[4] and second[4].endswith("--resume")
+        assert second[3] == "done"
+    assert all(float(stage[1]) > 1e9 and float(stage[2]) >= 0 for stage in stages)
     assert "quickstart/report.html" in done.stdout and "together" in done.stdout
+
+
+def test_the_commands_hang_together(project):
+    project.run(*QUICK)
+    calls = {call.split(" --")[0]: call for call in project.calls()}
+    export, voice = calls["-m tf_gantts.export"], calls["-m tf_gantts.synthesize"]
+    models = "--acoustic quickstart/runs/acoustic --vocoder quickstart/runs/vocoder"
+    assert f"{models} --out quickstart/exports/voice/1" in export
+    assert models in voice and "--out quickstart/voice" in voice
+    judged = calls["-m tf_gantts.evaluate"]
+    assert "--run quickstart/runs/vocoder --generated quickstart/voice" in judged
+    assert "--recogniser" not in judged
+    page = calls["tools/quickstart_report.py"]
+    assert models in page and "--voice quickstart/voice --export quickstart/exports/voice/1" in page
+
+
+def test_each_recipe_gets_its_own_overrides(project):
+    assert project.run(*QUICK, "--vocoder-set", "seed=7").returncode == 0
+    calls = project.calls()
+    for call in calls:
+        assert ("seed=7" in call) == ("vocos_tiny" in call)
+    assert sum("gan_tts_small" in call and "train_max_steps=40" in call for call in calls) == 3
 
 
 def test_what_is_there_is_not_made_again(project):
@@ -243,19 +299,59 @@ def test_what_is_there_is_not_made_again(project):
     (project.folder / "quickstart" / "report.html").unlink()
     done = project.run(*QUICK)
     assert done.returncode == 0
-    (only,) = project.calls()
-    assert only.startswith("tools/quickstart_report.py")
-    assert "train: quickstart/run is there, 40 steps" in done.stdout
+    assert _commands(project) == ["quickstart_report.py"]
+    assert "vocoder: quickstart/runs/vocoder is there, 40 steps" in done.stdout
     assert project.run(*QUICK).returncode == 0
     assert project.calls() == []
 
 
+def test_a_training_that_fails_stops_the_other_and_the_next_call_goes_on(project):
+    done = project.run(*QUICK, BROKEN="--run quickstart/runs/acoustic")
+    assert done.returncode == 2
+    assert "stage 'acoustic' failed" in done.stderr and "training was stopped" in done.stderr
+    assert "tf_gantts.export" not in _commands(project)
+    assert project.run(*QUICK).returncode == 0
+    assert _commands(project)[-4:] == _AFTER_TRAINING
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_and_saves_both_trainings(project, number):
+    process = subprocess.Popen(
+        ["bash", *QUICK],
+        cwd=project.folder.parent,
+        env={**project.environment, "STUCK": "acoustic"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    stuck = Path(f"{project.calls_path}.stuck")  # in the second half, where nobody stops it
+    for _ in range(600):
+        if stuck.exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    if number == signal.SIGINT:  # as a terminal sends it: to all of the group
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2 and "training was stopped" in output
+    run = project.folder / "quickstart" / "runs" / "acoustic"
+    assert (run / "checkpoints" / "step-00000035").is_dir()
+    assert not list((project.folder / "quickstart").glob("*.pid"))
+    project.calls()
+    assert project.run(*QUICK).returncode == 0
+    commands = _commands(project)
+    assert commands.count("tf_gantts.train acoustic") == 1
+    assert commands[-4:] == _AFTER_TRAINING
+
+
 def test_fresh_starts_over_and_removes_nothing_else(project):
     project.run(*QUICK)
-    (project.folder / "quickstart" / "run" / "old.txt").write_text("")
+    (project.folder / "quickstart" / "runs" / "old.txt").write_text("")
     assert project.run(*QUICK, "--fresh").returncode == 0
-    assert not (project.folder / "quickstart" / "run" / "old.txt").exists()
-    assert len(_stages(project)) == 7
+    assert not (project.folder / "quickstart" / "runs" / "old.txt").exists()
+    assert len(_stages(project)) == 10
     mine = project.folder / "mine"
     mine.mkdir()
     (mine / "precious.txt").write_text("")
@@ -267,45 +363,61 @@ def test_fresh_starts_over_and_removes_nothing_else(project):
 def test_other_options_never_show_the_first_ones_result(project):
     project.run(*QUICK)
     project.calls()
-    done = project.run(*QUICK, "--sentences", "30")
-    assert done.returncode == 2
-    assert "made with other options" in done.stderr and "--fresh" in done.stderr
+    for more in (("--sentences", "30"), ("--vocoder-set", "seed=7"), ("--set", "seed=7")):
+        done = project.run(*QUICK, *more)
+        assert done.returncode == 2
+        assert "made with other options" in done.stderr and "--fresh" in done.stderr
     assert project.calls() == []
 
 
+def _recordings(folder: Path, transcript: str) -> None:
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.wav").write_bytes(b"")
+        if transcript:
+            (folder / f"{name}.txt").write_text(transcript)
+
+
 def test_own_recordings_take_the_place_of_the_built_in_corpus(project):
-    (project.folder / "my voice").mkdir()
+    _recordings(project.folder / "my voice", "Tea.")
     done = project.run(*QUICK, "--corpus", "my voice")
     assert done.returncode == 0, done.stderr
     calls = project.calls()
     assert not any("make_corpus" in call for call in calls)
     assert any("preprocess.py" in call and "--corpus my voice" in call for call in calls)
-    assert "--corpus 'my voice'" in _stages(project)[0][3]
+    assert any("tf_gantts.synthesize" in call for call in calls)
+    assert "--corpus 'my voice'" in _stages(project)[0][4]
+
+
+def test_recordings_without_transcripts_give_a_vocoder(project):
+    _recordings(project.folder / "noises", "")
+    done = project.run(*QUICK, "--corpus", "noises")
+    assert done.returncode == 0, done.stderr
+    assert "only a vocoder is trained" in done.stdout
+    calls = [call for call in project.calls() if "pip" not in call]
+    assert [call.split(" --")[0] for call in calls] == [
+        "tools/preprocess.py",
+        "-m tf_gantts.train",
+        "-m tf_gantts.train",
+        "-m tf_gantts.export",
+        "-m tf_gantts.evaluate",
+        "tools/quickstart_report.py",
+    ]
+    assert not any("gan_tts_small" in call or "--acoustic" in call for call in calls)
+    assert "--broken untrained" in calls[4] and "--generated" not in calls[4]
 
 
 def test_espeak_comes_with_pip_where_flite_cannot_be_installed(project, tmp_path):
     programs = tmp_path / "programs"  # all that the script needs, without flite and apt-get
     programs.mkdir()
-    for name in [
-        "awk",
-        "bash",
-        "cat",
-        "cut",
-        "dirname",
-        "id",
-        "ls",
-        "mkdir",
-        "rm",
-        "sleep",
-        "tail",
-        "touch",
-    ]:
+    needed = "awk bash cat cut dirname id ls mkdir rm sed setsid sleep sort tail touch xargs"
+    for name in needed.split():
         (programs / name).symlink_to(shutil.which(name))
     (project.folder / "venv" / "bin" / "flite").unlink()
     done = project.run(*QUICK, PATH=str(programs))
     assert done.returncode == 0, done.stderr
     assert "espeak-ng speaks" in done.stdout
-    assert f"-e {project.folder}[demo]" in project.calls()[0]
+    assert f"-e {project.folder}[asr,text,demo]" in project.calls()[0]
 
 
 def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
@@ -314,11 +426,7 @@ def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
     assert "stage 'export' failed" in done.stderr
     project.calls()
     assert project.run(*QUICK).returncode == 0
-    assert [call.split(" --")[0] for call in project.calls()] == [
-        "-m tf_gantts.export",
-        "-m tf_gantts.evaluate",
-        "tools/quickstart_report.py",
-    ]
+    assert _commands(project) == _AFTER_TRAINING
 
 
 @pytest.mark.parametrize(
@@ -326,9 +434,11 @@ def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
     [
         (["--corpus", "nowhere"], "nowhere: no such folder of recordings"),
         (["--hparams", "no.yaml"], "no.yaml: no such hyper-parameter file"),
+        (["--vocoder-hparams", "no.yaml"], "no.yaml: no such hyper-parameter file"),
         (["--frsh"], "unknown option --frsh"),
         (["--out"], "--out needs a value"),
-        (["--set", "lamda_adv=1"], "lambda_adv"),
+        (["--set", "lamda_mel=1"], "lambda_mel"),
+        (["--vocoder-set", "lamda_adv=1"], "lambda_adv"),
     ],
 )
 def test_bad_options_are_answered_in_one_line(project, words, message):
@@ -340,6 +450,9 @@ def test_bad_options_are_answered_in_one_line(project, words, message):
 def test_help_names_every_option(project):
     done = project.run("project/tools/quickstart.sh", "--help")
     assert done.returncode == 0
-    for option in ("--corpus", "--fresh", "--out", "--hparams", "--set", "--sentences"):
+    script = (project.folder / "tools" / "quickstart.sh").read_text()
+    options = set(re.findall(r"^ *(--[a-z-]+)\) ", script, re.MULTILINE)) | {"--help", "--fresh"}
+    assert len(options) == 9
+    for option in options:
         assert option in done.stdout
     assert project.calls() == []
