@@ -93,6 +93,15 @@ def test_marks_and_labels_are_escaped_and_placed():
     assert "here" in html and "outside" not in html
 
 
+def test_labels_of_marks_near_each_other_do_not_overlap():
+    marks = {50: "first", 51: "second", 900: "outside"}
+    html = draw_chart(Chart("t", "y", {"a": "a"}), {"a": Curve([0, 100], [1.0, 2.0])}, marks)
+    rows = [
+        float(y) for y in re.findall(r'<text x="[\d.]+" y="([\d.]+)"[^>]*>(?:first|second)<', html)
+    ]
+    assert len(rows) == 2 and rows[1] - rows[0] >= 12.5
+
+
 def test_a_gap_parts_a_curve():
     chart = Chart("F0", "Hz", {"a": "a"}, x_label="s")
     nan = float("nan")

@@ -417,7 +417,7 @@ def test_espeak_comes_with_pip_where_flite_cannot_be_installed(project, tmp_path
     done = project.run(*QUICK, PATH=str(programs))
     assert done.returncode == 0, done.stderr
     assert "espeak-ng speaks" in done.stdout
-    assert f"-e {project.folder}[asr,text,demo]" in project.calls()[0]
+    assert f"-e {project.folder}[asr,demo]" in project.calls()[0]
 
 
 def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):

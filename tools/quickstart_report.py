@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import logging
 import math
 import sys
@@ -57,7 +58,7 @@ def read_training(folder: Path) -> Training:
     recipe = folder / "hparams.yaml"
     system = load_hparams(recipe).system
     curves = read_curves(folder / "scalars.csv")
-    return Training(folder.name, system, curves, recipe.read_text(encoding="utf-8"))
+    return Training(f"{folder.name}, {system}", system, curves, recipe.read_text(encoding="utf-8"))
 
 
 def about_the_voice(results: Results, voice: str, trainings: Sequence[Training]) -> Results:
@@ -71,21 +72,20 @@ def about_the_voice(results: Results, voice: str, trainings: Sequence[Training])
     Raises:
         EvaluationError: If there is no such row.
     """
-    after = [
-        f"{one.system} after {int(max(one.curves['train/phase'].steps)):,}" for one in trainings
-    ]
+    systems = [one.system for one in trainings]
+    steps = [f"{int(max(one.curves['train/phase'].steps)):,}" for one in trainings]
     note = (
-        f"Text to speech: the sentence alone, to a mel by {after[0]} training steps, to samples by"
-        f" {after[-1]}. It has its own timing and intonation."
+        f"Text to speech: {systems[0]} after {steps[0]} training steps makes a mel of the sentence"
+        f" alone, {systems[-1]} after {steps[-1]} makes samples of it. The timing is its own."
     )
     spoken = dataclasses.replace(
-        results.row(voice).source, title="Voice (text to speech)", note=note, main=True
+        results.row(voice).source, title="Voice, from text", note=note, main=True
     )
     rows = []
     for row in results.rows:
         source = spoken if row.source.name == voice else row.source
         if row.source.main and row.source.name != voice:
-            title = f"Copy synthesis by {row.source.title}"
+            title = f"{row.source.title}, from mel"
             source = dataclasses.replace(row.source, title=title, main=False)
         rows.append(dataclasses.replace(row, source=source))
     return dataclasses.replace(results, rows=tuple(rows))
@@ -96,14 +96,15 @@ def describe_usage(arguments: argparse.Namespace) -> dict[str, str]:
     if arguments.export is None:
         return {}
     from tf_gantts.export import client_example
-    from tf_gantts.serving.saved_model import read_metadata
 
-    client = client_example(arguments.export, read_metadata(arguments.export))
+    # Read here, for a page needs no TensorFlow.
+    metadata = json.loads((arguments.export / "assets" / "metadata.json").read_text("utf-8"))
+    client = client_example(arguments.export, metadata)
     usage = {f"The SavedModel {arguments.export}, with TensorFlow alone:": client}
     if arguments.acoustic:
         usage["The runs:"] = (
-            f"    python -m tf_gantts.synthesize --acoustic {arguments.acoustic}"
-            f' --vocoder {arguments.vocoder} --text "Hello world." --out out'
+            f"    python -m tf_gantts.synthesize --text 'Hello world.' --out out \\\n"
+            f"        --acoustic {arguments.acoustic} --vocoder {arguments.vocoder}"
         )
     return usage
 
@@ -132,7 +133,7 @@ def _print_scores(results: Results) -> None:
             for column in results.measured_columns()
             if math.isfinite(row.estimates[column.name].mean)
         )
-        print(f"{row.source.title:28}{numbers}")
+        print(f"{row.source.title:22}{numbers}")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -63,9 +63,8 @@ def draw_chart(
         return ""
     axes = _Axes.around(list(shown.values()), chart)
     parts = [axes.grid(chart.x_label, chart.y_label)]
-    for step, label in (marks or {}).items():
-        if axes.x_low <= step <= axes.x_high:
-            parts.append(axes.mark(step, label))
+    shown_marks = [m for m in (marks or {}).items() if axes.x_low <= m[0] <= axes.x_high]
+    parts += [axes.mark(*mark, row) for row, mark in enumerate(shown_marks)]
     parts += [_line(axes, curve, number) for number, curve in enumerate(shown.values())]
     legend = "".join(
         f'<li><span class="key s{number}"></span>{escape(name)}</li>'
@@ -136,12 +135,12 @@ class _Axes:
         )
         return "".join(parts)
 
-    def mark(self, step: float, label: str) -> str:
-        """A labelled vertical line."""
-        x, bottom = self.x(step), self.height - _BOTTOM
+    def mark(self, step: float, label: str, row: int) -> str:
+        """A vertical line, labelled in a row below the labels of those before it."""
+        x, y, bottom = self.x(step), _TOP + 9 + 15 * row, self.height - _BOTTOM
         return (
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"/>'
-            f'<text x="{x - 5:.1f}" y="{_TOP + 9}" text-anchor="end">{escape(label)}</text>'
+            f'<text x="{x - 5:.1f}" y="{y}" text-anchor="end">{escape(label)}</text>'
         )
 
     def _y_ticks(self) -> list[float]:

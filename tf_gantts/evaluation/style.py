@@ -23,6 +23,7 @@ main { max-width: 1080px; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; text-wrap: balance; }
 h2 { font-size: 1.3rem; margin: 3rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0 0 .15rem; overflow-wrap: anywhere; }
+section > h3 { margin: 1.3rem 0 .6rem; }
 p { max-width: 46rem; margin: .4rem 0 .9rem; }
 a { color: var(--accent); }
 .lead { font-size: 1.08rem; }
@@ -31,7 +32,7 @@ a { color: var(--accent); }
   background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 1rem 1.1rem; margin: 1rem 0;
 }
-.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); }
+.grid { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(225px, 1fr)); }
 .grid .card { margin: 0; }
 .grid.wide { grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); }
 figure { margin: 0; min-width: 0; }
