@@ -92,6 +92,14 @@ def test_the_page_of_a_voice_is_about_the_voice(tool, evaluation, capsys):
     assert "tf.saved_model.load" in page and "python -m tf_gantts.synthesize --text" in page
 
 
+def test_the_page_of_a_vocoder_tells_how_to_use_it(tool, evaluation):
+    export = evaluation.parent / "export"
+    (export / "assets").mkdir(parents=True)
+    (export / "assets" / "metadata.json").write_text('{"sampling_rate": 22050}')
+    page = _main(tool, evaluation, "--export", export)
+    assert "vocoder(mel=tf.constant(mel[None]))" in page and "tf_gantts.synthesize" not in page
+
+
 def test_what_is_missing_is_named(tool, evaluation):
     (evaluation.parent / "vocoder" / "scalars.csv").unlink()
     with pytest.raises(CheckpointError, match=r"scalars\.csv"):
