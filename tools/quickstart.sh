@@ -267,6 +267,7 @@ for one in json.load(open(sys.argv[1]))["utterances"]:
     if one["split"] == "test":
         print(one["id"], one["text"], sep="|")
 ' "$features/index.json" >"$voice.txt"
+    # What is measured has been spoken.
     stage speak "$evaluation/results.json" \
         python -m tf_gantts.synthesize "${models[@]}" --text-file "$voice.txt" --out "$voice"
     models+=(--voice "$voice")
