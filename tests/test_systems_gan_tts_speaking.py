@@ -1,4 +1,4 @@
-"""GAN-TTS as a system: what evaluation and synthesis hear of it."""
+"""GAN-TTS as a system: what evaluation, synthesis and exports hear of it."""
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from tiny_gan_tts import (
     save,
 )
 
+from tf_gantts.serving import saved_model
 from tf_gantts.systems import load_acoustic
 from tf_gantts.systems.gan_tts import ADVERSARIAL, RECONSTRUCTION
 
@@ -128,3 +129,17 @@ def test_pauses_may_be_left_out_and_spoken_symbols_never():
     _speak_slowly(system, 2.0)
     frames = speak(system, TEXTS)["alignments"][1].sum(axis=0)
     assert np.all(frames > 0)  # a pause that is predicted is made
+
+
+def test_an_export_speaks_as_the_system(speaker, tmp_path):
+    speaker._duration_totals.assign([3.0, 2.0])
+    expected = speak(speaker, TEXTS)
+    module = speaker.serving_module()
+    saved_model.write_saved_model(module, {}, tmp_path / "1")
+    loaded = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    for serve in (module.signatures()["serving_default"], loaded):
+        served = serve(text=tf.constant([TEXTS[0], "", TEXTS[1]]))
+        np.testing.assert_array_equal(
+            served["lengths"], [*expected["lengths"][:1], 0, *expected["lengths"][1:]]
+        )
+        np.testing.assert_allclose(served["mel"].numpy()[[0, 2]], expected["mel"], atol=1e-5)

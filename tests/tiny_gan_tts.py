@@ -30,6 +30,7 @@ RECIPE = {
         "predictor_layers": 1,
         "noise_dim": 2,
         "dropout": 0.0,
+        "predictor_dropout": 0.0,
     },
     "realism_discriminator_params": {
         "window_sizes": [8],
