@@ -14,6 +14,7 @@ from tf_gantts.errors import CheckpointError, GanTTSError
 from tf_gantts.networks import Network
 from tf_gantts.networks.architecture import differences
 from tf_gantts.networks.tacotron2 import Tacotron2
+from tf_gantts.systems.gan_tts import GANTTS
 from tf_gantts.systems.tacotron2 import Tacotron2System
 from tf_gantts.systems.vocoder_gan import VocoderGAN
 from tf_gantts.training.checkpoint import Checkpoint, restore
@@ -66,6 +67,8 @@ def initialize(system: System, checkpoint: Checkpoint) -> str:
         taken = _initialize_vocoder(system, checkpoint)
     elif isinstance(system, Tacotron2System):
         taken = _initialize_tacotron2(system, checkpoint)
+    elif isinstance(system, GANTTS):
+        taken = _initialize_gan_tts(system, checkpoint)
     else:
         raise CheckpointError(f"{run}: a {system.hparams.system} cannot begin from another run")
     origin = f"{taken} of {run} at step {checkpoint.meta.step}"
@@ -109,6 +112,26 @@ def _initialize_tacotron2(system: Tacotron2System, checkpoint: Checkpoint) -> st
     for part, same in zip(_parts(ours), _parts(theirs), strict=True):
         _copy(same, part)
     return "network (moving average)" if checkpoint.has("average") else "network"
+
+
+def _initialize_gan_tts(system: GANTTS, checkpoint: Checkpoint) -> str:
+    """Takes the generator and what belongs to it; the critics begin fresh."""
+    run, meta = checkpoint.path.parent.parent, checkpoint.meta
+    stored: Any = checkpoint.hparams
+    other = GANTTS(stored, meta.mel_spec, meta.statistics, inference=True)
+    other.restore_networks(checkpoint)
+    front_end = other.front_end.description()
+    system.front_end.require_same(front_end, "hyper-parameters", f"run {run}")
+    unequal = [
+        item
+        for item in differences(system.generator, other.generator)
+        if item.split(":")[0] not in ("dropout", "predictor_dropout")
+    ]
+    _require_equal("generator", unequal, run, "generator_params")
+    _copy(other.generator, system.generator)
+    for ours, theirs in zip(system.speaking_state, other.speaking_state, strict=True):
+        ours.assign(theirs)
+    return "generator (moving average)" if checkpoint.has("generator_average") else "generator"
 
 
 def _take_condition(
