@@ -128,7 +128,6 @@ def test_wrong_requests_are_answered_in_one_line(runs, tmp_path, capsys):
         (["--run", "v", "--text", "x"], "go with --acoustic"),
         (["--run", "v", "--wav", "x", "--speaker", "x"], "go with --acoustic"),
         (["--acoustic", "a", "--griffin-lim", "--text", "x", "--batch-size", "0"], "at least 1"),
-        (["--text", "x"], "one of the arguments --run --acoustic is required"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(tmp_path, capsys, words, message):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_gantts import __version__, command
+from tf_gantts import __version__, command, voices
 from tf_gantts.errors import ExportError
 from tf_gantts.import_checkpoint import GENERATORS
 
@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         help="run directory of an acoustic model, for text to waveform with a --vocoder",
     )
+    model.add_argument("--voice", help="both of a voice of the package, or of another folder")
     p.add_argument("--vocoder", type=Path, help="run directory of a vocoder, with --acoustic")
     p.add_argument(
         "--out",
@@ -86,8 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         p.error("--source goes with --format safetensors")
     if bool(arguments.acoustic) != bool(arguments.vocoder):
         p.error("--acoustic and --vocoder go together; one of them alone is a --run")
-    if arguments.acoustic and arguments.format == "safetensors":
+    if not arguments.run and arguments.format == "safetensors":
         p.error("--format safetensors goes with --run")
+    if arguments.voice:
+        voice = voices.find_voice(arguments.voice)
+        arguments.acoustic, arguments.vocoder = voice.acoustic, voice.vocoder
     command.load_tensorflow()
     if arguments.format == "safetensors":
         export_weights(arguments)

@@ -1,6 +1,7 @@
 """Text, features or recordings to waveforms: `python -m tf_gantts.synthesize`.
 
-`--acoustic RUN --vocoder RUN --text "Hello."` speaks, `--run RUN --wav in.wav` copies a recording.
+`--text "Hello."` speaks with the package's own voice, with `--acoustic RUN --vocoder RUN` trained
+models do; `--run RUN --wav in.wav` copies a recording.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tf_gantts import command
+from tf_gantts import command, voices
 
 _SENTENCES_TOGETHER = 16
 
@@ -23,9 +24,14 @@ def parser() -> argparse.ArgumentParser:
         " (copy-synthesis) or from log-mels. The exit status is 0 if all went well, 1 if speech was"
         " cut off because the acoustic model found no end, 2 if something could not be used.",
     )
-    model = p.add_mutually_exclusive_group(required=True)
+    model = p.add_mutually_exclusive_group()
     model.add_argument("--run", type=Path, help="run directory of a vocoder")
     model.add_argument("--acoustic", type=Path, help="run directory of an acoustic model")
+    model.add_argument(
+        "--voice",
+        help="a voice of the package, or the folder of another; who speaks if no run is given:"
+        f" {voices.DEFAULT}",
+    )
     source = p.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--wav", nargs="+", type=Path, metavar="PATH", help="recordings, or folders of recordings"
@@ -41,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--text-file", type=Path, metavar="FILE", help="one text per line, or ID|TEXT"
     )
-    p.add_argument("--out", required=True, type=Path, help="folder for the WAV and PNG files")
+    p.add_argument("--out", type=Path, default=Path("out"), help="folder for the WAV and PNG files")
     p.add_argument(
         "--checkpoint",
         type=command.checkpoint_name,
@@ -54,13 +60,13 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         help=f"clips (default 1) or sentences (default {_SENTENCES_TOGETHER}) made together",
     )
-    _add_text_arguments(p.add_argument_group("with --acoustic"))
+    _add_text_arguments(p.add_argument_group("with --text and --text-file"))
     _add_clip_arguments(p.add_argument_group("with --run"))
     return p
 
 
 def _add_text_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--vocoder", type=Path, help="run directory of a vocoder")
+    group.add_argument("--vocoder", type=Path, help="run directory of a vocoder, with --acoustic")
     group.add_argument(
         "--vocoder-checkpoint",
         type=command.checkpoint_name,
@@ -102,9 +108,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if problem:
         p.error(problem)
     command.load_tensorflow()
-    if arguments.acoustic:
+    if not arguments.run:
         from tf_gantts.synthesize_text import synthesize_text
 
+        if not arguments.acoustic:
+            voice = voices.find_voice(arguments.voice or voices.DEFAULT)
+            arguments.acoustic, arguments.vocoder = voice.acoustic, voice.vocoder
         arguments.batch_size = arguments.batch_size or _SENTENCES_TOGETHER
         return synthesize_text(arguments)
     from tf_gantts.synthesize_clips import synthesize_clips
@@ -118,21 +127,22 @@ def _problem(arguments: argparse.Namespace) -> str | None:
     """What does not go together."""
     spoken = arguments.text is not None or arguments.text_file is not None
     several = arguments.batch_size is not None and arguments.batch_size > 1
-    of_text = arguments.vocoder or arguments.speaker or arguments.style
+    of_text = arguments.speaker or arguments.style
     problems = {
         "--batch-size must be at least 1": (
             arguments.batch_size is not None and arguments.batch_size < 1
         ),
-        "--text and --text-file go with --acoustic": spoken and arguments.run,
-        "--wav and --features go with --run": not spoken and arguments.acoustic,
-        "--vocoder, --speaker and --style go with --acoustic": of_text and arguments.run,
+        "--text and --text-file go with --acoustic or --voice": spoken and arguments.run,
+        "--wav and --features go with --run": not spoken and not arguments.run,
+        "--vocoder goes with --acoustic": arguments.vocoder and not arguments.acoustic,
+        "--speaker and --style go with --acoustic or --voice": of_text and arguments.run,
         "--acoustic needs a --vocoder, or --griffin-lim in its place": (
             arguments.acoustic and bool(arguments.vocoder) == arguments.griffin_lim
         ),
-        "--stream goes with --run": arguments.stream and arguments.acoustic,
+        "--stream goes with --run": arguments.stream and not arguments.run,
         "--split goes with --features": arguments.split and not arguments.features,
         "--pace must be above 0": arguments.pace is not None and arguments.pace <= 0,
-        "--pace, --pitch-shift and --energy-shift go with --acoustic": (
+        "--pace, --pitch-shift and --energy-shift go with --acoustic or --voice": (
             arguments.run and _any(arguments.pace, arguments.pitch_shift, arguments.energy_shift)
         ),
         "--chunk-frames must be at least 1": arguments.chunk_frames < 1,

@@ -1,4 +1,4 @@
-"""Text to waveforms: the work of `python -m tf_gantts.synthesize --acoustic`."""
+"""Text to waveforms: the work of `python -m tf_gantts.synthesize --text`."""
 
 from __future__ import annotations
 

@@ -461,11 +461,10 @@ class GANTTS(AcousticSystem):
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.state`."""
         groups: dict[str, Sequence[tf.Variable]] = {
-            "generator": [v.value for v in self.generator.variables],
+            **self.synthesis_state(),
             "critics": [v.value for v in self.critics.variables],
             "generator_optimizer": self.generator_optimizer.state,
             "discriminator_optimizer": self.discriminator_optimizer.state,
-            "speaking": self.speaking_state,
             "skipped_steps": [self.skipped_steps],
         }
         if self.average is not None:
@@ -474,6 +473,13 @@ class GANTTS(AcousticSystem):
             groups["generator_loss_scale"] = self._generator_scale.state
             groups["discriminator_loss_scale"] = self._discriminator_scale.state
         return groups
+
+    def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
+        """See `System.synthesis_state`."""
+        return {
+            "generator": [v.value for v in self.generator.variables],
+            "speaking": self.speaking_state,
+        }
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""

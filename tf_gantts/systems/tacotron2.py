@@ -243,7 +243,7 @@ class Tacotron2System(AcousticSystem):
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.state`."""
         groups: dict[str, Sequence[tf.Variable]] = {
-            "network": [v.value for v in self.network.variables],
+            **self.synthesis_state(),
             "optimizer": self.network_optimizer.state,
             "skipped_steps": [self.skipped_steps],
         }
@@ -252,6 +252,10 @@ class Tacotron2System(AcousticSystem):
         if self._scale is not None:
             groups["loss_scale"] = self._scale.state
         return groups
+
+    def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
+        """See `System.synthesis_state`."""
+        return {"network": [v.value for v in self.network.variables]}
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""

@@ -351,7 +351,7 @@ class VocoderGAN(System):
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.state`."""
         groups: dict[str, Sequence[tf.Variable]] = {
-            "generator": [v.value for v in self.generator.variables],
+            **self.synthesis_state(),
             "discriminator": [v.value for v in self.discriminator.variables],
             "generator_optimizer": self.generator_optimizer.state,
             "discriminator_optimizer": self.discriminator_optimizer.state,
@@ -363,6 +363,10 @@ class VocoderGAN(System):
             groups["generator_loss_scale"] = self._generator_scale.state
             groups["discriminator_loss_scale"] = self._discriminator_scale.state
         return groups
+
+    def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
+        """See `System.synthesis_state`."""
+        return {"generator": [v.value for v in self.generator.variables]}
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""

@@ -283,7 +283,7 @@ def restore(state: State, checkpoint: Checkpoint, groups: Sequence[str] | None =
                 f" {tuple(variable.shape)}; were the hyper-parameters changed?"
             )
     for name, variable in wanted.items():
-        variable.assign(arrays[name])
+        variable.assign(arrays[name].astype(variable.dtype.as_numpy_dtype, copy=False))
 
 
 def restore_network(network: Any, checkpoint: Checkpoint, group: str, average: str) -> None:

@@ -141,6 +141,13 @@ class System(keras.Model):
         """Groups of variables that a checkpoint must hold."""
         raise NotImplementedError
 
+    def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
+        """The groups of `state` that synthesis needs; `restore_networks` reads no others.
+
+        Moving averages are none of them: built for inference, the networks hold these themselves.
+        """
+        raise NotImplementedError
+
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """Loads the networks that synthesis needs, averaged weights where they were kept."""
         raise NotImplementedError
