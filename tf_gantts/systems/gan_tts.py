@@ -262,7 +262,7 @@ class GANTTS(AcousticSystem):
         )
         if self.average is not None:
             self.average.update(self.generator_optimizer.iterations, finite)
-        self._remember_durations(outputs["log_durations"], batch, finite)
+        self._remember_durations(batch, finite)
         scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
         skipped = ~finite
 
@@ -357,11 +357,14 @@ class GANTTS(AcousticSystem):
         norms = [tf.sqrt(sum_over_replicas(tf.reduce_sum(tf.square(pull)))) for pull in pulls]
         return adaptive_weight(*norms, self.critics.share)
 
-    def _remember_durations(
-        self, log_durations: tf.Tensor, batch: Batch, finite: tf.Tensor
-    ) -> None:
-        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
-        predicted = tf.where(symbols, tf.maximum(tf.exp(log_durations) - 1.0, 0.0), 0.0)
+    def _remember_durations(self, batch: Batch, finite: tf.Tensor) -> None:
+        """Moves the totals; predictions are those of synthesis, which dropout would lengthen."""
+        noise = self._zero_noise(steps_of(batch["ids"], 0))
+        text = self.generator.encode(
+            batch["ids"], batch["id_lengths"], **self._read(batch), noise=noise
+        )
+        log_durations = self.generator.predict(text)["log_durations"]
+        predicted = tf.where(text.valid, tf.maximum(tf.exp(log_durations) - 1.0, 0.0), 0.0)
         spoken = tf.cast(batch["durations"], tf.float32)
         # Per utterance, so that replicas, whose totals are averaged, make those of one.
         totals = [tf.reduce_mean(tf.reduce_sum(x, axis=1)) for x in (spoken, predicted)]
