@@ -9,15 +9,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_gantts import command
-from tf_gantts.errors import CheckpointError
+from tf_gantts.errors import CheckpointError, FeatureStoreError
 from tf_gantts.hparams import Hparams, dump_hparams, load_hparams
 
 if TYPE_CHECKING:
     from tf_gantts.data.store import FeatureStore
     from tf_gantts.training.checkpoint import Checkpoint
+    from tf_gantts.training.system import HeldOut, System
 
 _LOG = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     run.mkdir(parents=True, exist_ok=True)
     (run / "hparams.yaml").write_text(dump_hparams(hparams))
     loggers = make_loggers(run, hparams, first_step, chief)
-    held_out = system.held_out(store, strategy) if store.splits["valid"] else None
+    held_out = _held_out(system, store, strategy)
     trainer = Trainer(
         system,
         source,
@@ -146,6 +147,17 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     if finished:
         _LOG.info("finished: %s holds %d steps", run, trainer.step)
     return 0
+
+
+def _held_out(system: System, store: FeatureStore, strategy: Any) -> HeldOut | None:
+    """What is evaluated; None, with a warning, where nothing of the split valid can be."""
+    if not store.splits["valid"]:
+        return None
+    try:
+        return system.held_out(store, strategy)
+    except FeatureStoreError as error:
+        _LOG.warning("no evaluation during training: %s", error)
+        return None
 
 
 def _open_store(hparams: Hparams, path: Path, features: str) -> FeatureStore:
