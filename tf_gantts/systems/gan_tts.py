@@ -354,8 +354,8 @@ class GANTTS(AcousticSystem):
     ) -> tf.Tensor:
         """Weight at which the critics pull at the mel as the recipe's weights say."""
         pulls = (tape.gradient(x, mel) for x in (loss, adversarial))
-        norms = [tf.sqrt(sum_over_replicas(tf.reduce_sum(tf.square(pull)))) for pull in pulls]
-        return adaptive_weight(*norms, self.critics.share)
+        own, theirs = (tf.sqrt(sum_over_replicas(tf.reduce_sum(tf.square(pull)))) for pull in pulls)
+        return adaptive_weight(own, theirs, self.critics.share)
 
     def _remember_durations(self, batch: Batch, finite: tf.Tensor) -> None:
         """Moves the totals; predictions are those of synthesis, which dropout would lengthen."""
