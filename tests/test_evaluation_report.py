@@ -201,6 +201,20 @@ def test_the_worst_clip_comes_first_and_is_called_so(report, html):
     assert "The 1 worst of 3 clips" in fewer and fewer.count("<audio") == 1
 
 
+def test_what_few_clips_have_does_not_say_which_are_the_worst(report):
+    few, cer = (1.0, *(Missing("own timing"),) * 2), (0.2, 0.1, 0.3)
+    columns = (*COLUMNS, dataclasses.replace(COLUMNS[0], name="cer", title="CER"))
+    rows = []
+    for row in report.results.rows:
+        values = {**row.values, "log_mel_l1": few, "cer": cer}
+        estimates = {name: bootstrap_mean(column) for name, column in values.items()}
+        rows.append(dataclasses.replace(row, values=values, estimates=estimates))
+    results = dataclasses.replace(report.results, columns=columns, rows=tuple(rows))
+    column = worst_column(results)
+    assert column.name == "cer"
+    assert worst_first(results, column) == [2, 0, 1]
+
+
 def test_every_heard_clip_has_its_sound(report, html):
     sounds = [attrs["src"] for attrs in _parse(html).of("audio")]
     found = {}

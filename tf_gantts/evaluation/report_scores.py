@@ -22,8 +22,10 @@ _DEFAULT_REASON = "not measured"
 
 def worst_column(results: Results) -> Column | None:
     """The column by which clips of the main row are called bad; None if it has no number."""
-    main = results.main
-    measured = [one for one in results.columns if main.estimates[one.name].count]
+    estimates = results.main.estimates
+    most = max((estimates[column.name].count for column in results.columns), default=0)
+    # A few clips say little: of speech with its own timing some have the recording's length.
+    measured = [one for one in results.columns if estimates[one.name].count > most / 2]
     named = {column.name: column for column in measured}
     first = (named[name] for name in _WORST_BY if name in named)
     return next(first, measured[0] if measured else None)

@@ -73,7 +73,7 @@ del { color: var(--soft); text-decoration-color: var(--c1); }
 .f0 { margin-top: 1rem; }
 .f0 .s0 polyline { stroke-width: 6; opacity: .35; }
 .chart { container-type: inline-size; }
-.chart svg { display: block; width: 100%; height: auto; }
+.chart svg { display: block; width: 100%; height: auto; overflow: visible; }
 .chart text { fill: var(--soft); font-size: 12.5px; font-family: inherit; }
 .chart .grid { stroke: var(--line); }
 .chart line.mark { stroke: var(--soft); stroke-dasharray: 4 4; }
