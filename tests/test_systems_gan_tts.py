@@ -166,9 +166,7 @@ def test_the_adaptive_weight_is_the_recipe_s_share_of_the_reconstruction_s_pull(
     real = Speech(system.normalization(batch["mel"]), batch["mel_lengths"])
     noise, windows = tf.unstack(tf.random.split(tf.constant([3, 0]), 2))
     spoken = system._spoken(batch, True, tf.random.stateless_normal((4, 2), noise))
-    starts = system.critics.window_starts(
-        real.lengths, tf.random.stateless_uniform((4, 1), windows)
-    )
+    starts = system.critics.draw_windows(real.lengths, windows)
     mask = spoken["frame_mask"]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(spoken["mel"])

@@ -133,7 +133,7 @@ def test_pauses_may_be_left_out_and_spoken_symbols_never():
 
 
 def test_an_export_speaks_as_the_system(speaker, tmp_path):
-    speaker._duration_totals.assign([3.0, 2.0])
+    speaker._duration_scale.totals.assign([3.0, 2.0])
     expected = speak(speaker, TEXTS)
     module = speaker.serving_module()
     saved_model.write_saved_model(module, {}, tmp_path / "1")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from tf_gantts.errors import HparamsError
+from tf_gantts.hparams import GanTtsHparams
+from tf_gantts.layers.length_mask import length_mask, steps_of
 from tf_gantts.losses.masked_mean import masked_mean
 
 _DISTANCES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
@@ -68,6 +70,52 @@ class DurationLoss:
         """
         target = tf.math.log1p(tf.cast(durations, tf.float32))
         return MaskedLoss("mse")(log_durations, target, mask)
+
+
+class ReconstructionLosses:
+    """What compares a generator's speech and predictions with the recording's.
+
+    Args:
+        hparams: The recipe.
+    """
+
+    def __init__(self, hparams: GanTtsHparams) -> None:
+        self._weights = {
+            "mel_loss": hparams.lambda_mel,
+            "duration_loss": hparams.lambda_duration,
+            "pitch_loss": hparams.lambda_pitch,
+            "energy_loss": hparams.lambda_energy,
+        }
+        self._mel = MaskedLoss(hparams.mel_loss)
+        self._duration = DurationLoss()
+        self._variance = MaskedLoss("mse")
+
+    def __call__(
+        self,
+        outputs: Mapping[str, tf.Tensor],
+        mel: tf.Tensor,
+        batch: Mapping[str, tf.Tensor],
+        variances: Sequence[str],
+    ) -> dict[str, tf.Tensor]:
+        """The losses by name, float32 scalars.
+
+        Args:
+            outputs: Of the generator with the recording's timing, pitch and energy.
+            mel: Normalised, of the recordings (B, T, n_mels).
+            batch: `ids`, `id_lengths`, `durations` and the variances of the recordings.
+            variances: Those of `pitch` and `energy` that the generator has.
+        """
+        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
+        durations = self._duration(outputs["log_durations"], batch["durations"], symbols)
+        return {
+            "mel_loss": self._mel(outputs["mel"], mel, outputs["frame_mask"]),
+            "duration_loss": durations,
+            **{f"{v}_loss": self._variance(outputs[v], batch[v], symbols) for v in variances},
+        }
+
+    def weighted_sum(self, losses: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The loss without the discriminators."""
+        return tf.add_n([self._weights[name] * loss for name, loss in losses.items()])
 
 
 def adaptive_weight(

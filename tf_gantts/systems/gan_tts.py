@@ -12,13 +12,13 @@ from tf_gantts.audio.statistics import Statistics
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.data.symbol_tracks import TOKENS, UTTERANCE
 from tf_gantts.data.utterances import Transcripts, UtteranceSource
-from tf_gantts.errors import FeatureStoreError, HparamsError
+from tf_gantts.errors import HparamsError
 from tf_gantts.hparams import GanTtsHparams
 from tf_gantts.layers.dropout import seeds
 from tf_gantts.layers.length_mask import length_mask, steps_of
 from tf_gantts.layers.mel_normalization import MelNormalization
-from tf_gantts.layers.replicas import sum_over_replicas
-from tf_gantts.losses.gan_tts import DurationLoss, MaskedLoss, adaptive_weight
+from tf_gantts.layers.replicas import rows_of_replica, sum_over_replicas
+from tf_gantts.losses.gan_tts import ReconstructionLosses, adaptive_weight
 from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
 from tf_gantts.networks.network import require_known
 from tf_gantts.porting.text_encoder import Pooling, TextEncoder, load_text_encoder
@@ -26,9 +26,11 @@ from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
 from tf_gantts.training.checkpoint import Checkpoint, restore, restore_network
+from tf_gantts.training.duration_scale import DurationScale
 from tf_gantts.training.optimizers import build_optimizer
 from tf_gantts.training.speech_evaluation import HeldOutSpeech
 from tf_gantts.training.system import Batch, Scalars
+from tf_gantts.training.text_tracks import require_tracks
 from tf_gantts.training.updates import (
     ExponentialMovingAverage,
     LossScale,
@@ -39,8 +41,6 @@ from tf_gantts.training.variance_tracks import UNITS, VARIANCES
 
 # Phases: the generator learns from recordings; the discriminators learn too; it learns from them.
 RECONSTRUCTION, WARM_UP, ADVERSARIAL = "reconstruction", "discriminator_warm_up", "adversarial"
-
-_DURATION_MEMORY = 0.99  # of the totals behind `duration_scale`, per step
 
 
 class GANTTS(AcousticSystem):
@@ -70,15 +70,11 @@ class GANTTS(AcousticSystem):
             *((statistics.mean, statistics.scale) if statistics else ())
         )
         self.generator = GANTTSGenerator(**self._generator_params(), name="generator", dtype=policy)
-        # Frames of an utterance in training, and those that were predicted for it: running means.
-        mean = tf.VariableAggregation.MEAN
-        self._duration_totals = tf.Variable([1.0, 1.0], trainable=False, aggregation=mean)
+        self._duration_scale = DurationScale()
         self._variance_stds = tf.Variable(tf.ones([len(VARIANCES)]), trainable=False)
         silent = set(range(self.front_end.vocabulary_size)) - set(self.front_end.spoken_ids)
         self._least = [int(i not in silent) for i in range(self.front_end.vocabulary_size)]
-        self._mel_loss = MaskedLoss(hparams.mel_loss)
-        self._duration_loss = DurationLoss()
-        self._variance_loss = MaskedLoss("mse")
+        self._criteria = ReconstructionLosses(hparams)
         if not inference:
             self.critics = GANTTSCritics(hparams, mel_spec, policy)
 
@@ -187,20 +183,7 @@ class GANTTS(AcousticSystem):
             FeatureStoreError: If the store lacks a track that the recipe needs, or has it for
                 another front end.
         """
-        own = self.front_end.description()
-        for name in self.tracks:
-            if name not in store.tracks:
-                raise FeatureStoreError(
-                    f"{store.path}: no track {name!r}, which the recipe needs; run tools/"
-                    "preprocess.py with this hyper-parameter file, it adds what is missing"
-                )
-            described = store.descriptions[name].get("front_end", own)
-            if described["revision"] != own["revision"]:
-                raise FeatureStoreError(
-                    f"{store.path}: track {name!r} is of front end {described['name']!r} (revision"
-                    f" {described['revision']}), the recipe's is {own['name']!r} ("
-                    f"{own['revision']}); run tools/preprocess.py with this hyper-parameter file"
-                )
+        require_tracks(store, self.tracks, self.front_end)
         return super().transcripts(store, split)
 
     def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
@@ -233,14 +216,14 @@ class GANTTS(AcousticSystem):
         dropout, reading = seeds(self.step_seed(updates), 2)
         noise, windows = seeds(tf.stack([hp.seed, tf.cast(updates, tf.int32)]), 2)
         real = Speech(self.normalization(batch["mel"]), batch["mel_lengths"])
-        starts = self._window_starts(real.lengths, windows)
+        starts = self.critics.draw_windows(real.lengths, windows)
 
         # Generator
         with tf.GradientTape(persistent=adaptive) as tape:
             outputs = self._spoken(batch, True, self._noise(steps_of(real.mel, 0), noise), dropout)
             fake = Speech(outputs["mel"], real.lengths)
             losses = self._reconstruction_losses(outputs, real.mel, batch)
-            loss = self._weighted_sum(losses)
+            loss = self._criteria.weighted_sum(losses)
             if phase == ADVERSARIAL:
                 judged = self.critics.generator_losses(real, fake, batch, starts)
                 adversarial = self.critics.weighted_sum(judged)
@@ -320,34 +303,10 @@ class GANTTS(AcousticSystem):
     def _noise(self, rows: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
         """The generator's noise (rows, noise_dim), None where it takes none."""
         dim = self.generator.noise_dim
-        return _of_replica(tf.random.stateless_normal, rows, dim, seed) if dim else None
-
-    def _window_starts(self, lengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
-        rows, windows = steps_of(lengths, 0), self.critics.windows
-        shares = _of_replica(tf.random.stateless_uniform, rows, windows, seed) if windows else None
-        return self.critics.window_starts(lengths, shares)
+        return rows_of_replica(tf.random.stateless_normal, rows, dim, seed) if dim else None
 
     def _reconstruction_losses(self, outputs: Outputs, mel: tf.Tensor, batch: Batch) -> Scalars:
-        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
-        losses = {
-            "mel_loss": self._mel_loss(outputs["mel"], mel, outputs["frame_mask"]),
-            "duration_loss": self._duration_loss(
-                outputs["log_durations"], batch["durations"], symbols
-            ),
-        }
-        for name in self._variances:
-            losses[f"{name}_loss"] = self._variance_loss(outputs[name], batch[name], symbols)
-        return losses
-
-    def _weighted_sum(self, losses: Scalars) -> tf.Tensor:
-        hp = self.hparams
-        weights = {
-            "mel_loss": hp.lambda_mel,
-            "duration_loss": hp.lambda_duration,
-            "pitch_loss": hp.lambda_pitch,
-            "energy_loss": hp.lambda_energy,
-        }
-        return tf.add_n([weights[name] * loss for name, loss in losses.items()])
+        return self._criteria(outputs, mel, batch, self._variances)
 
     def _adaptive_weight(
         self, tape: tf.GradientTape, loss: tf.Tensor, adversarial: tf.Tensor, mel: tf.Tensor
@@ -358,26 +317,25 @@ class GANTTS(AcousticSystem):
         return adaptive_weight(own, theirs, self.critics.share)
 
     def _remember_durations(self, batch: Batch, finite: tf.Tensor) -> None:
-        """Moves the totals; predictions are those of synthesis, which dropout would lengthen."""
+        """Of what synthesis would predict: dropout would lengthen it."""
         noise = self._zero_noise(steps_of(batch["ids"], 0))
         text = self.generator.encode(
             batch["ids"], batch["id_lengths"], **self._read(batch), noise=noise
         )
-        log_durations = self.generator.predict(text)["log_durations"]
-        predicted = tf.where(text.valid, tf.maximum(tf.exp(log_durations) - 1.0, 0.0), 0.0)
-        spoken = tf.cast(batch["durations"], tf.float32)
-        # Per utterance, so that replicas, whose totals are averaged, make those of one.
-        totals = [tf.reduce_mean(tf.reduce_sum(x, axis=1)) for x in (spoken, predicted)]
-        moved = (1.0 - _DURATION_MEMORY) * (tf.stack(totals) - self._duration_totals)
-        self._duration_totals.assign_add(tf.where(finite, moved, 0.0))
+        predicted = self.generator.predict(text)["log_durations"]
+        self._duration_scale.update(batch["durations"], predicted, text.valid, finite)
 
     # Evaluation and synthesis
 
     @property
     def duration_scale(self) -> tf.Tensor:
         """Factor at which predicted durations are as long, in all, as those of the recordings."""
-        spoken, predicted = tf.unstack(self._duration_totals)
-        return tf.clip_by_value(spoken / tf.maximum(predicted, 1e-3), 0.5, 2.0)
+        return self._duration_scale.value()
+
+    @property
+    def has_attention(self) -> bool:
+        """See `AcousticSystem.has_attention`."""
+        return False
 
     def forced(self, batch: Batch) -> tuple[Outputs, Scalars]:
         """See `AcousticSystem.forced`: with the recording's timing, pitch and energy."""
@@ -455,8 +413,8 @@ class GANTTS(AcousticSystem):
         speaking = GANTTS(self.hparams, self.mel_spec, self.statistics, inference=True)
         for own, copied in zip(self.generator.variables, speaking.generator.variables, strict=True):
             copied.assign(own)
-        speaking._duration_totals.assign(self._duration_totals)
-        speaking._variance_stds.assign(self._variance_stds)
+        for own, copied in zip(self.speaking_state, speaking.speaking_state, strict=True):
+            copied.assign(own)
         return AcousticModule(speaking)
 
     # State
@@ -492,16 +450,7 @@ class GANTTS(AcousticSystem):
     @property
     def speaking_state(self) -> list[tf.Variable]:
         """See `AcousticSystem.speaking_state`."""
-        return [self._duration_totals, self._variance_stds]
-
-
-def _of_replica(draw: object, rows: int | tf.Tensor, columns: int, seed: tf.Tensor) -> tf.Tensor:
-    """This replica's rows of what one replica would draw for all of them: (rows, columns)."""
-    context = tf.distribute.get_replica_context()
-    replica = 0 if context is None else context.replica_id_in_sync_group
-    replicas = 1 if context is None else context.num_replicas_in_sync
-    drawn = draw((rows * replicas, columns), seed)  # type: ignore[operator]
-    return drawn[replica * rows : (replica + 1) * rows]
+        return [self._duration_scale.totals, self._variance_stds]
 
 
 def _alignments(outputs: Outputs, symbols: int | tf.Tensor) -> tf.Tensor:

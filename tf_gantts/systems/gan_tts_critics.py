@@ -12,6 +12,8 @@ from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.data.symbol_tracks import UTTERANCE
 from tf_gantts.data.utterances import OTHER_UTTERANCE
 from tf_gantts.hparams import GanTtsHparams
+from tf_gantts.layers.length_mask import steps_of
+from tf_gantts.layers.replicas import rows_of_replica
 from tf_gantts.losses.adversarial import DiscriminatorAdversarialLoss, GeneratorAdversarialLoss
 from tf_gantts.losses.feature_match import FeatureMatchLoss
 from tf_gantts.training.system import Batch, Scalars
@@ -80,7 +82,7 @@ class GANTTSCritics(keras.layers.Layer):
             real: The recordings.
             fake: The generated speech of the same texts.
             batch: From `UtteranceSource`, with the embeddings where they are judged.
-            starts: Windows, from `window_starts`.
+            starts: Windows, from `draw_windows`.
         """
         losses = {}
         if self.realism is not None:
@@ -152,19 +154,18 @@ class GANTTSCritics(keras.layers.Layer):
             accuracies |= own[1]
         return losses, accuracies
 
-    def window_starts(self, lengths: tf.Tensor, shares: tf.Tensor) -> tf.Tensor | None:
+    def draw_windows(self, lengths: tf.Tensor, seed: tf.Tensor) -> tf.Tensor | None:
         """First frames of the windows that discriminator_realism judges, None without it.
 
         Args:
             lengths: Frames of each row (B,).
-            shares: Uniform random numbers in [0, 1), (B, windows).
+            seed: (2,) integers, the same on all replicas.
         """
-        return None if self.realism is None else self.realism.window_starts(lengths, shares)
-
-    @property
-    def windows(self) -> int:
-        """Windows of each row that discriminator_realism judges."""
-        return 0 if self.realism is None else len(self.realism.window_sizes)
+        if self.realism is None:
+            return None
+        rows, windows = steps_of(lengths, 0), len(self.realism.window_sizes)
+        shares = rows_of_replica(tf.random.stateless_uniform, rows, windows, seed)
+        return self.realism.window_starts(lengths, shares)
 
     def _utterance_losses(
         self, real: Speech, fake: Speech, batch: Batch, seed: tf.Tensor | None

@@ -37,6 +37,11 @@ class AcousticSystem(System):
         return 1
 
     @property
+    def has_attention(self) -> bool:
+        """Whether alignments are found while speaking; otherwise they are the durations."""
+        return True
+
+    @property
     def label_names(self) -> dict[str, list[str]]:
         """Names by number of `speaker` and `style`, where the system has several."""
         names = {"speaker": self.hparams.speakers, "style": self.hparams.styles}
@@ -63,7 +68,7 @@ class AcousticSystem(System):
         Returns:
             `mel` (B, T, n_mels) raw log-mels with silence after each end; `lengths` (B,) in frames;
             `finished` (B,), whether speech ended by itself; `alignments` (B, S, N) and
-            `alignment_score` (B,).
+            `alignment_score` (B,), the mean of each step's largest share.
         """
         raise NotImplementedError
 

@@ -74,7 +74,7 @@ class HeldOutSpeech:
             frames += weight
             attentions += self._attentions(outputs, batch["mel_lengths"], batch["id_lengths"])
         means = {name: total / frames for name, total in totals.items()}
-        means |= _diagnose("forced", attentions)
+        means |= self._diagnose("forced", attentions)
         return {f"eval/{name}": value for name, value in (means | self._evaluate_speech()).items()}
 
     def save_samples(self, run: Path, step: int, loggers: Loggers) -> None:
@@ -111,7 +111,7 @@ class HeldOutSpeech:
         self._spoken = {name: value.numpy() for name, value in outputs.items()}
         attentions = self._attentions(self._spoken, self._spoken["lengths"], batch["id_lengths"])
         finished = {"spoken_finished": float(self._spoken["finished"].mean())}
-        return finished | _diagnose("spoken", attentions)
+        return finished | self._diagnose("spoken", attentions)
 
     def _sampled_batch(self) -> dict[str, np.ndarray]:
         transcripts, places = self._transcripts, self._sampled
@@ -136,6 +136,19 @@ class HeldOutSpeech:
             if length
         ]
 
+    def _diagnose(self, prefix: str, attentions: list[np.ndarray]) -> dict[str, float]:
+        """Means over some alignments; nothing of a system whose alignments are durations."""
+        if not attentions or not self._system.has_attention:
+            return {}
+        scores = [alignment.score(attention) for attention in attentions]
+        return {
+            f"{prefix}_attention_focus": float(np.mean([s.focus_rate for s in scores])),
+            f"{prefix}_attention_diagonality": float(np.mean([s.diagonality for s in scores])),
+            f"{prefix}_attention_coverage": float(np.mean([s.coverage for s in scores])),
+            f"{prefix}_skipped_symbols": float(np.mean([len(s.skipped) for s in scores])),
+            f"{prefix}_repeated_symbols": float(np.mean([len(s.repeated) for s in scores])),
+        }
+
     def _local(self, result: Any) -> Any:
         """The outputs of the first replica."""
         return tf.nest.map_structure(
@@ -145,16 +158,3 @@ class HeldOutSpeech:
 
 def _tensors(batch: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
     return {name: tf.constant(value) for name, value in batch.items()}
-
-
-def _diagnose(prefix: str, attentions: list[np.ndarray]) -> dict[str, float]:
-    if not attentions:
-        return {}
-    scores = [alignment.score(attention) for attention in attentions]
-    return {
-        f"{prefix}_attention_focus": float(np.mean([s.focus_rate for s in scores])),
-        f"{prefix}_attention_diagonality": float(np.mean([s.diagonality for s in scores])),
-        f"{prefix}_attention_coverage": float(np.mean([s.coverage for s in scores])),
-        f"{prefix}_skipped_symbols": float(np.mean([len(s.skipped) for s in scores])),
-        f"{prefix}_repeated_symbols": float(np.mean([len(s.repeated) for s in scores])),
-    }

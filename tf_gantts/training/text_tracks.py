@@ -12,7 +12,7 @@ An utterance without a text, or with fewer frames than its symbols need, has no 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +124,28 @@ def add_text_states(
             for number, embedding in embeddings
         }
         add_rows(store, "text_states", rows, wanted, progress)
+
+
+def require_tracks(store: FeatureStore, names: Sequence[str], front_end: FrontEnd) -> None:
+    """Refuses a store without some tracks, or with those of another front end.
+
+    Raises:
+        FeatureStoreError: Naming the track, and the command that makes it.
+    """
+    own = front_end.description()
+    for name in names:
+        if name not in store.tracks:
+            raise FeatureStoreError(
+                f"{store.path}: no track {name!r}, which the recipe needs; run tools/preprocess.py"
+                " with this hyper-parameter file, it adds what is missing"
+            )
+        described = store.descriptions[name].get("front_end", own)
+        if described["revision"] != own["revision"]:
+            raise FeatureStoreError(
+                f"{store.path}: track {name!r} is of front end {described['name']!r} (revision"
+                f" {described['revision']}), the recipe's is {own['name']!r} ({own['revision']});"
+                " run tools/preprocess.py with this hyper-parameter file"
+            )
 
 
 def silent_symbols(front_end: FrontEnd) -> list[int]:
