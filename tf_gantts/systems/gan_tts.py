@@ -25,25 +25,19 @@ from tf_gantts.porting.text_encoder import Pooling, TextEncoder, load_text_encod
 from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
+from tf_gantts.training.adversarial_system import AdversarialSystem
 from tf_gantts.training.checkpoint import Checkpoint, restore, restore_network
 from tf_gantts.training.duration_scale import DurationScale
-from tf_gantts.training.optimizers import build_optimizer
 from tf_gantts.training.speech_evaluation import HeldOutSpeech
 from tf_gantts.training.system import Batch, Scalars
 from tf_gantts.training.text_tracks import require_tracks
-from tf_gantts.training.updates import (
-    ExponentialMovingAverage,
-    LossScale,
-    guarded_update,
-    tf_variables,
-)
 from tf_gantts.training.variance_tracks import UNITS, VARIANCES
 
 # Phases: the generator learns from recordings; the discriminators learn too; it learns from them.
 RECONSTRUCTION, WARM_UP, ADVERSARIAL = "reconstruction", "discriminator_warm_up", "adversarial"
 
 
-class GANTTS(AcousticSystem):
+class GANTTS(AcousticSystem, AdversarialSystem):
     """A feed-forward generator with its losses, and its critics.
 
     Args:
@@ -103,36 +97,8 @@ class GANTTS(AcousticSystem):
         return params
 
     def prepare_training(self) -> None:
-        """Creates the optimizers, the moving average, the loss scales and the skip counter."""
-        hp = self.hparams
-        self._generator_variables = tf_variables(self.generator)
-        self._critics_variables = tf_variables(self.critics)
-        self.generator_optimizer = build_optimizer(
-            hp.generator_optimizer_type,
-            hp.generator_optimizer_params,
-            hp.generator_scheduler_type,
-            hp.generator_scheduler_params,
-            self._generator_variables,
-            "generator_optimizer",
-        )
-        self.discriminator_optimizer = build_optimizer(
-            hp.discriminator_optimizer_type,
-            hp.discriminator_optimizer_params,
-            hp.discriminator_scheduler_type,
-            hp.discriminator_scheduler_params,
-            self._critics_variables,
-            "discriminator_optimizer",
-        )
-        if hp.generator_ema_decay:
-            self.average = ExponentialMovingAverage(
-                self._generator_variables, hp.generator_ema_decay
-            )
-        float16 = hp.mixed_precision == "float16"
-        self._generator_scale = LossScale() if float16 else None
-        self._discriminator_scale = LossScale() if float16 else None
-        self.skipped_steps = tf.Variable(
-            0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        """See `System.prepare_training`."""
+        self.prepare_updates(self.generator, self.critics)
 
     # Phases and input
 
@@ -158,13 +124,6 @@ class GANTTS(AcousticSystem):
     @property
     def _has_critics(self) -> bool:
         return self.hparams.use_realism_discriminator or self.hparams.use_utterance_discriminator
-
-    def learning_rates(self) -> dict[str, tf.Tensor]:
-        """See `System.learning_rates`."""
-        return {
-            "generator_learning_rate": self.generator_optimizer.learning_rate,
-            "discriminator_learning_rate": self.discriminator_optimizer.learning_rate,
-        }
 
     @functools.cached_property
     def tracks(self) -> list[str]:
@@ -235,16 +194,7 @@ class GANTTS(AcousticSystem):
                 losses["adversarial_weight"] = weight
             with tape:
                 loss += weight * adversarial
-        norm, finite = guarded_update(
-            tape,
-            loss,
-            self._generator_variables,
-            self.generator_optimizer,
-            hp.generator_grad_norm,
-            self._generator_scale,
-        )
-        if self.average is not None:
-            self.average.update(self.generator_optimizer.iterations, finite)
+        norm, finite = self.update_generator(tape, loss)
         self._remember_durations(batch, finite)
         scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
         skipped = ~finite
@@ -255,14 +205,7 @@ class GANTTS(AcousticSystem):
             with tf.GradientTape() as tape:
                 losses, accuracies = self.critics.own_losses(real, fake, batch, starts, reading)
                 loss = tf.add_n(list(losses.values()))
-            norm, finite = guarded_update(
-                tape,
-                loss,
-                self._critics_variables,
-                self.discriminator_optimizer,
-                hp.discriminator_grad_norm,
-                self._discriminator_scale,
-            )
+            norm, finite = self.update_discriminator(tape, loss)
             scalars |= losses | accuracies
             scalars |= {"discriminator_loss": loss, "discriminator_grad_norm": norm}
             skipped |= ~finite
@@ -421,19 +364,11 @@ class GANTTS(AcousticSystem):
 
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.state`."""
-        groups: dict[str, Sequence[tf.Variable]] = {
+        return {
             **self.synthesis_state(),
             "critics": [v.value for v in self.critics.variables],
-            "generator_optimizer": self.generator_optimizer.state,
-            "discriminator_optimizer": self.discriminator_optimizer.state,
-            "skipped_steps": [self.skipped_steps],
+            **self.update_state(),
         }
-        if self.average is not None:
-            groups["generator_average"] = self.average.state
-        if self._generator_scale is not None and self._discriminator_scale is not None:
-            groups["generator_loss_scale"] = self._generator_scale.state
-            groups["discriminator_loss_scale"] = self._discriminator_scale.state
-        return groups
 
     def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.synthesis_state`."""

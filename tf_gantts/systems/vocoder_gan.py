@@ -18,22 +18,16 @@ from tf_gantts.layers.mel_normalization import MelNormalization
 from tf_gantts.layers.mel_projection import MelProjection
 from tf_gantts.losses.vocoder_gan import VocoderGANLosses
 from tf_gantts.serving.signatures import VocoderModule
+from tf_gantts.training.adversarial_system import AdversarialSystem
 from tf_gantts.training.checkpoint import Checkpoint, restore_network
 from tf_gantts.training.evaluation import HeldOutClips
-from tf_gantts.training.optimizers import build_optimizer
-from tf_gantts.training.system import Batch, Scalars, System
-from tf_gantts.training.updates import (
-    ExponentialMovingAverage,
-    LossScale,
-    guarded_update,
-    tf_variables,
-)
+from tf_gantts.training.system import Batch, Scalars
 
 # Phases: only the generator is trained; both are; both are, with the labels exchanged.
 GENERATOR, ADVERSARIAL, REVERSED = "generator", "adversarial", "reversed"
 
 
-class VocoderGAN(System):
+class VocoderGAN(AdversarialSystem):
     """A generator and a discriminator by name, with the recipe's losses.
 
     Source of the training step: ParallelWaveGAN's trainer for MelGAN (bin/train.py).
@@ -114,36 +108,8 @@ class VocoderGAN(System):
         return isinstance(self.generator, networks.MultiBandMelGANGenerator)
 
     def prepare_training(self) -> None:
-        """Creates the optimizers, the moving average, the loss scales and the skip counter."""
-        hp = self.hparams
-        self._generator_variables = tf_variables(self.generator)
-        self._discriminator_variables = tf_variables(self.discriminator)
-        self.generator_optimizer = build_optimizer(
-            hp.generator_optimizer_type,
-            hp.generator_optimizer_params,
-            hp.generator_scheduler_type,
-            hp.generator_scheduler_params,
-            self._generator_variables,
-            "generator_optimizer",
-        )
-        self.discriminator_optimizer = build_optimizer(
-            hp.discriminator_optimizer_type,
-            hp.discriminator_optimizer_params,
-            hp.discriminator_scheduler_type,
-            hp.discriminator_scheduler_params,
-            self._discriminator_variables,
-            "discriminator_optimizer",
-        )
-        if hp.generator_ema_decay:
-            self.average = ExponentialMovingAverage(
-                self._generator_variables, hp.generator_ema_decay
-            )
-        float16 = hp.mixed_precision == "float16"
-        self._generator_scale = LossScale() if float16 else None
-        self._discriminator_scale = LossScale() if float16 else None
-        self.skipped_steps = tf.Variable(
-            0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-        )
+        """See `System.prepare_training`."""
+        self.prepare_updates(self.generator, self.discriminator)
 
     # Phases and input
 
@@ -218,13 +184,6 @@ class VocoderGAN(System):
             REVERSED: reversed_steps,
         }
 
-    def learning_rates(self) -> dict[str, tf.Tensor]:
-        """See `System.learning_rates`."""
-        return {
-            "generator_learning_rate": self.generator_optimizer.learning_rate,
-            "discriminator_learning_rate": self.discriminator_optimizer.learning_rate,
-        }
-
     # Training
 
     def train_step(self, batch: Batch, phase: str) -> Scalars:  # type: ignore[override]
@@ -237,7 +196,6 @@ class VocoderGAN(System):
         Returns:
             Named scalars: every loss, gradient norms, the discriminator's accuracy.
         """
-        hp = self.hparams
         mel, audio = self.normalization(batch["mel"]), batch["audio"]
         judged = self._judged_rows()  # of the batch, by the discriminator
 
@@ -258,16 +216,7 @@ class VocoderGAN(System):
                 fake_maps = self.discriminator(fake[:judged], training=True)
                 losses |= self._criteria.adversarial(real_maps, fake_maps, phase == REVERSED)
             loss = self._criteria.weighted_sum(losses)
-        norm, finite = guarded_update(
-            tape,
-            loss,
-            self._generator_variables,
-            self.generator_optimizer,
-            hp.generator_grad_norm,
-            self._generator_scale,
-        )
-        if self.average is not None:
-            self.average.update(self.generator_optimizer.iterations, finite)
+        norm, finite = self.update_generator(tape, loss)
         scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
         skipped = ~finite
 
@@ -277,14 +226,7 @@ class VocoderGAN(System):
             with discriminator_tape:
                 fake_maps = self.discriminator(fake, training=True)
                 loss = self._criteria.discriminator(real_maps, fake_maps, phase == REVERSED)
-            norm, finite = guarded_update(
-                discriminator_tape,
-                loss,
-                self._discriminator_variables,
-                self.discriminator_optimizer,
-                hp.discriminator_grad_norm,
-                self._discriminator_scale,
-            )
+            norm, finite = self.update_discriminator(discriminator_tape, loss)
             scalars |= {"discriminator_loss": loss, "discriminator_grad_norm": norm}
             scalars |= self._criteria.accuracy(real_maps, fake_maps)
             skipped |= ~finite
@@ -350,19 +292,11 @@ class VocoderGAN(System):
 
     def state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.state`."""
-        groups: dict[str, Sequence[tf.Variable]] = {
+        return {
             **self.synthesis_state(),
             "discriminator": [v.value for v in self.discriminator.variables],
-            "generator_optimizer": self.generator_optimizer.state,
-            "discriminator_optimizer": self.discriminator_optimizer.state,
-            "skipped_steps": [self.skipped_steps],
+            **self.update_state(),
         }
-        if self.average is not None:
-            groups["generator_average"] = self.average.state
-        if self._generator_scale is not None and self._discriminator_scale is not None:
-            groups["generator_loss_scale"] = self._generator_scale.state
-            groups["discriminator_loss_scale"] = self._discriminator_scale.state
-        return groups
 
     def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
         """See `System.synthesis_state`."""
