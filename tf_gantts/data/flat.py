@@ -209,6 +209,7 @@ class _SharedArray:
     """
 
     def __init__(self, array: np.ndarray) -> None:
+        _destroy_abandoned()
         self._dtype = tf.as_dtype(array.dtype)
         self._shape = array.shape
         with tf.device("CPU:0"):
@@ -220,7 +221,7 @@ class _SharedArray:
                 value=tf.experimental.dlpack.from_dlpack(array.__dlpack__()),
             )
         # Not at exit: a dataset may still be reading, and the process takes everything with it.
-        weakref.finalize(self, _destroy, self._handle).atexit = False
+        weakref.finalize(self, _ABANDONED.append, self._handle).atexit = False
 
     def gather(self, rows: tf.Tensor) -> tf.Tensor:
         """The rows (..., row size) of these numbers."""
@@ -229,5 +230,12 @@ class _SharedArray:
         return tf.gather(tf.ensure_shape(array, self._shape), rows)
 
 
-def _destroy(handle: tf.Tensor) -> None:
-    tf.raw_ops.DestroyResourceOp(resource=handle, ignore_lookup_error=True)
+# Resources of arrays that are gone. They are given back when the next array is made: garbage is
+# collected at any moment, also while TensorFlow holds the lock of a graph that an operation here
+# would wait for, forever.
+_ABANDONED: list[tf.Tensor] = []
+
+
+def _destroy_abandoned() -> None:
+    while _ABANDONED:
+        tf.raw_ops.DestroyResourceOp(resource=_ABANDONED.pop(), ignore_lookup_error=True)
