@@ -260,7 +260,8 @@ def test_mixed_precision_keeps_variables_sums_and_outputs_in_float32(full):
 
 
 def test_static_shapes_compile_without_a_difference():
-    shallow = {"encoder_layers": 1, "decoder_layers": 1, "predictor_layers": 1, "dropout": 0.0}
+    shallow = {"encoder_layers": 1, "decoder_layers": 1, "predictor_layers": 1}
+    shallow |= {"dropout": 0.0, "predictor_dropout": 0.0}
     network = build(**shallow, noise_dim=4, conditioning="film")
 
     def step():

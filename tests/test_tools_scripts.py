@@ -343,7 +343,7 @@ def test_a_signal_stops_and_saves_both_trainings(project, number):
         start_new_session=True,
     )
     stuck = Path(f"{project.calls_path}.stuck")  # in the second half, where nobody stops it
-    for _ in range(600):
+    for _ in range(6000):
         if stuck.exists() or process.poll() is not None:
             break
         time.sleep(0.1)
@@ -351,7 +351,7 @@ def test_a_signal_stops_and_saves_both_trainings(project, number):
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 2 and "training was stopped" in output
     run = project.folder / "quickstart" / "runs" / "acoustic"
     assert (run / "checkpoints" / "step-00000035").is_dir()
