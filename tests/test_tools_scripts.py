@@ -341,6 +341,8 @@ def test_a_signal_stops_and_saves_both_trainings(project, number):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # What a shell runs in the background ignores SIGINT, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     stuck = Path(f"{project.calls_path}.stuck")  # in the second half, where nobody stops it
     for _ in range(6000):
