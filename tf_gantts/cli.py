@@ -8,7 +8,7 @@ import sys
 from tf_gantts import __version__, command
 
 _VERBS = {
-    "preprocess": ("tf_gantts.data.preprocess", "recordings to features"),
+    "preprocess": ("tf_gantts.preprocess", "recordings to features"),
     "train": ("tf_gantts.train", "train a system"),
     "synthesize": ("tf_gantts.synthesize", "text, features or recordings to waveforms"),
     "evaluate": ("tf_gantts.evaluate", "scores of runs and of waveforms"),
