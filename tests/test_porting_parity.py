@@ -33,6 +33,25 @@ def test_systems_that_have_not_landed_are_not_covered_but_do_not_fail(shared):
     assert all(row.status == "not covered" and not row.failed for row in rows)
 
 
+def test_texts_are_compared_and_a_wrong_id_is_found(shared, tmp_path):
+    pytest.importorskip("unidecode", reason="Unidecode is not installed")
+    path = shared / "reference" / "tacotron2_text.json"
+    rows = list(check_file(path))
+    assert {row.status for row in rows} == {"ok"}
+    assert {row.case for row in rows} == {"english", "basic", "transliteration"}
+    reference = json.loads(path.read_text(encoding="utf-8"))
+    reference["sentences"][2]["ids"]["basic_cleaners"][0] += 1
+    (tmp_path / "tacotron2_text.json").write_text(json.dumps(reference), encoding="utf-8")
+    failed = [row for row in check_file(tmp_path / "tacotron2_text.json") if row.failed]
+    assert {(row.case, row.tensor, row.error) for row in failed} == {
+        ("basic", "ids", 1),
+        ("basic", "ids (in the graph)", 1),
+    }
+    with pytest.raises(PortingError, match="not a fixture of texts"):
+        (tmp_path / "other_text.json").write_text("[]", encoding="utf-8")
+        list(check_file(tmp_path / "other_text.json"))
+
+
 def _file(shared, name):
     return shared / "reference" / f"{name}.npz"
 

@@ -29,7 +29,7 @@ class Row:
         file: Name of the fixture without suffix.
         case: Case inside it.
         tensor: What was compared.
-        error: Largest absolute difference, or None.
+        error: Largest absolute difference, of texts the number that differ, or None.
         tolerance: Largest difference that is allowed, or None.
         status: "ok", "FAIL", or "not covered" where there is nothing to compare with.
         failed: Whether the row makes the whole check fail.
@@ -47,7 +47,7 @@ class Row:
         """The row as one line."""
         numbers = ["-" if n is None else f"{n:.2e}" for n in (self.error, self.tolerance)]
         return (
-            f"{self.file:<16} {self.case:<10} {self.tensor:<56} {numbers[0]:>9} {numbers[1]:>9}"
+            f"{self.file:<16} {self.case:<15} {self.tensor:<56} {numbers[0]:>9} {numbers[1]:>9}"
             f"  {self.status}"
         )
 
@@ -178,7 +178,9 @@ def check_file(path: Path) -> Iterator[Row]:
         PortingError: If the file cannot be read or used.
     """
     if path.suffix == ".json":
-        yield Row(path.stem, "*", "*", None, None, "not covered", False)
+        from tf_gantts.porting.parity_text import check_text
+
+        yield from check_text(path)
         return
     fixture = Fixture(path)
     matching = [name for name in suites() if fixture.name.startswith(name)]
