@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_gan_tts
+import tiny_speech
 import yaml
 from tiny_run import RECIPE
-from tiny_speech import recipe as acoustic_recipe
 
 from tf_gantts.errors import GanTTSError
 
@@ -24,22 +25,38 @@ def test_streaming_is_measured_and_equals_the_whole_clip(tmp_path):
     assert "16 frames" in benchmark.describe({"case": "stream"}, result)
 
 
-def test_an_acoustic_model_is_taught_and_speaks(tmp_path):
+READS_BERT = {"text_encoder": "bert", "utterance_dim": tiny_gan_tts.EMBEDDING}
+ACOUSTIC = {
+    "tacotron2": (tiny_speech.recipe(speakers=["A"]), ["teacher_forcing"]),
+    "gan_tts": (
+        tiny_gan_tts.recipe(generator_params=READS_BERT),
+        ["reconstruction", "adversarial"],
+    ),
+}
+
+
+@pytest.mark.parametrize("system", ACOUSTIC)
+def test_an_acoustic_model_is_taught_and_speaks(tmp_path, system):
+    recipe, phases = ACOUSTIC[system]
     path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(acoustic_recipe(speakers=["A"])))
-    options = argparse.Namespace(hparams=path, set=[], runs=1, precision="float32", rows=2)
+    path.write_text(yaml.safe_dump(recipe))
+    options = argparse.Namespace(
+        hparams=path, set=[], runs=1, precision="float32", rows=2, phase=phases[-1]
+    )
     result = benchmark.teach_case(options)
     assert result["traces"] == 1 and 0 < result["wall_seconds"] < result["trace_seconds"]
     result = benchmark.speak_case(options)
     assert result["frames"] == 1200
     assert result["frames_per_second"] == pytest.approx(1200 / result["wall_seconds"])
-    assert "per s wall" in benchmark.describe({"case": "speak"}, result)
+    described = benchmark.describe({"case": "speak"}, result)
+    assert "per s wall" in described and ("BERT" in described) == (system == "gan_tts")
     options = argparse.Namespace(
         hparams=path, set=[], precisions=["float32", "bfloat16"], threads=2, only=None
     )
-    cases = [(row["case"], row.get("rows")) for row in benchmark.rows(options)]
-    assert cases[:3] == [("teach", None), ("speak", 1), ("speak", 16)]
-    assert len(cases) == 8 and cases[-1][0] == "preprocess"
+    cases = [(row["case"], row.get("phase", row.get("rows"))) for row in benchmark.rows(options)]
+    spoken = [("speak", 1), ("speak", 16)]
+    assert cases[:-2] == 2 * ([("teach", phase) for phase in phases] + spoken)
+    assert [case for case, _ in cases[-2:]] == ["preprocess", "preprocess"]
 
 
 def test_programs_are_run_in_turn_and_give_their_median_round(tmp_path):

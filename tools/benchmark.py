@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TORCH_ENVIRONMENT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 _SENTENCES = 60
 _SPOKEN_TOGETHER = (1, 16)
+_TAUGHT = {"tacotron2": ["teacher_forcing"], "gan_tts": ["reconstruction", "adversarial"]}
 
 
 def preprocess_case(options: argparse.Namespace) -> dict[str, Any]:
@@ -126,7 +127,8 @@ def _acoustic_rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     plan: list[dict[str, Any]] = []
     for precision in options.precisions:
         same = {"precision": precision, "threads": options.threads}
-        plan.append({"case": "teach"} | same)
+        for phase in _TAUGHT[hparams_of(options).system]:
+            plan.append({"case": "teach", "phase": phase} | same)
         plan += [{"case": "speak", "rows": rows} | same for rows in _SPOKEN_TOGETHER]
     return plan
 
@@ -144,9 +146,11 @@ def describe(row: dict[str, Any], result: dict[str, Any]) -> str:
             f" {result['peak']:.2f}; {result['latency']}"
         )
     if case == "speak":
+        share = result.get("text_encoder_share")
         return (
             f"{result['frames_per_cpu_second']:.0f} frames per CPU-s,"
             f" {result['frames_per_second']:.0f} per s wall"
+            + (f"; with its BERT, whose share of the CPU time is {share:.0%}" if share else "")
         )
     if case in ("train", "teach"):
         return (
