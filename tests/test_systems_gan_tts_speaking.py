@@ -62,10 +62,29 @@ def test_the_scale_of_durations_makes_predictions_as_long_as_recordings(batch):
     assert float(system.duration_scale) == pytest.approx(min(spoken / predicted, 2.0), rel=1e-3)
 
 
+def test_held_out_utterances_correct_the_scale_of_durations(batch, monkeypatch):
+    system = build()
+    durations = tf.cast(batch["durations"], tf.float32)
+    short = {"log_durations": tf.math.log1p(0.8 * durations)}  # four frames of five
+    call = type(system.generator).__call__
+    monkeypatch.setattr(
+        type(system.generator), "__call__", lambda *args, **named: call(*args, **named) | short
+    )
+    assert float(system.forced(batch)[1]["length_ratio"]) == pytest.approx(0.8, rel=1e-4)
+    system.calibrate({"length_ratio": 0.8})
+    assert float(system.duration_scale) == pytest.approx(1.25, rel=1e-4)
+    assert float(system.forced(batch)[1]["length_ratio"]) == pytest.approx(1.0, rel=1e-4)
+    system._duration_scale.totals.assign([1.2, 1.0])  # training goes on
+    system.calibrate({"length_ratio": 1.2})
+    assert float(system.duration_scale) == pytest.approx(1.25, rel=1e-4)
+    system.calibrate({"length_ratio": 0.0})  # nothing was predicted: as far as is allowed
+    assert float(system.duration_scale) == 2.0
+
+
 def test_forced_speech_has_the_recording_s_timing_and_ends_in_silence(batch):
     system = build(**ALL)
     outputs, losses = system.forced(batch)
-    assert set(losses) == {"mel_loss", "duration_loss", "pitch_loss", "energy_loss"}
+    assert set(losses) == {"mel_loss", "duration_loss", "pitch_loss", "energy_loss", "length_ratio"}
     assert outputs["mel"].shape == batch["mel"].shape
     silent = np.float32(system.mel_spec.silence)
     for row, length in zip(outputs["mel"].numpy(), batch["mel_lengths"].numpy(), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -286,6 +286,10 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         noise = self._zero_noise(steps_of(mel, 0))
         outputs = self._spoken(batch, False, noise)
         losses = self._reconstruction_losses(outputs, mel, batch)
+        symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
+        losses["length_ratio"] = self._duration_scale.length_ratio(
+            batch["mel_lengths"], outputs["log_durations"], symbols
+        )
         spoken = self.normalization.inverse(outputs["mel"])
         spoken = self.silence_after(spoken, batch["mel_lengths"])
         return {"mel": spoken, "alignments": _alignments(outputs, steps_of(batch["ids"]))}, losses
@@ -314,6 +318,10 @@ class GANTTS(AcousticSystem, AdversarialSystem):
             "alignments": _alignments(outputs, steps_of(ids)),
             "alignment_score": tf.ones([rows]),
         }
+
+    def calibrate(self, scores: Mapping[str, float]) -> None:
+        """See `AcousticSystem.calibrate`: texts that were not trained on are spoken too fast."""
+        self._duration_scale.correct(scores["length_ratio"])
 
     @property
     def controls(self) -> dict[str, float]:
@@ -385,7 +393,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
     @property
     def speaking_state(self) -> list[tf.Variable]:
         """See `AcousticSystem.speaking_state`."""
-        return [self._duration_scale.totals, self._variance_stds]
+        scale = self._duration_scale
+        return [scale.totals, self._variance_stds, scale.correction]
 
 
 def _alignments(outputs: Outputs, symbols: int | tf.Tensor) -> tf.Tensor:

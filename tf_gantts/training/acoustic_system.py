@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -76,6 +77,13 @@ class AcousticSystem(System):
     def controls(self) -> dict[str, float]:
         """What may be set at synthesis besides the text, with the values that change nothing."""
         return {}
+
+    def calibrate(self, scores: Mapping[str, float]) -> None:
+        """Takes what synthesis is to learn from held-out utterances.
+
+        Args:
+            scores: What `forced` gave of them besides speech, means over all frames.
+        """
 
     @property
     def speaking_state(self) -> list[tf.Variable]:

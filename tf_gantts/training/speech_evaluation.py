@@ -59,9 +59,9 @@ class HeldOutSpeech:
     def evaluate(self, phase: str) -> dict[str, float]:
         """Means over all utterances, as `eval/NAME`.
 
-        The losses of teacher forcing, `forced_NAME` of its attention, and of the sampled texts,
-        spoken freely: `spoken_NAME` of the attention and `spoken_finished`, the share that ended by
-        itself.
+        The losses of teacher forcing, with which the system is calibrated, `forced_NAME` of its
+        attention, and of the sampled texts, spoken freely: `spoken_NAME` of the attention and
+        `spoken_finished`, the share that ended by itself.
         """
         totals: dict[str, float] = {}
         frames, attentions = 0.0, []
@@ -74,6 +74,7 @@ class HeldOutSpeech:
             frames += weight
             attentions += self._attentions(outputs, batch["mel_lengths"], batch["id_lengths"])
         means = {name: total / frames for name, total in totals.items()}
+        self._system.calibrate(means)
         means |= self._diagnose("forced", attentions)
         return {f"eval/{name}": value for name, value in (means | self._evaluate_speech()).items()}
 
