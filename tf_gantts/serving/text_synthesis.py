@@ -146,7 +146,8 @@ class AcousticSynthesis:
         """Speaks one symbol, so that later times hold no preparation; returns the seconds."""
         start = time.perf_counter()
         text: Text = {"ids": np.zeros(1, np.int32)}
-        if self._dim:
+        if self._system.text_encoder is not None:
+            symbol_states(self._system.front_end, self._system.text_encoder, ["a"])
             text |= {TOKENS: np.zeros((1, self._dim)), UTTERANCE: np.zeros(self._dim)}
         self([text], dict.fromkeys(self._system.label_names, 0))
         return time.perf_counter() - start
