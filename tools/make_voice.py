@@ -37,6 +37,13 @@ HEADINGS = ("Data", "Licence", "Recipe", "Command", "Scores")
 SENTENCE = "Hello world, this is a voice in a box."
 _WITHOUT_EXTRAS = ("characters", "cmudict")  # front ends that need no other package
 
+# Keys that name files of the training machine, and those that need them; speech needs none.
+_TRAINING_ALONE = {
+    "text_encoder": None,
+    "use_utterance_discriminator": False,
+    "realism_vocoder": None,
+}
+
 Which = tuple[Path, str | int]  # run directory, and `latest`, `best` or a step
 
 
@@ -149,7 +156,10 @@ def _write(run: Path, source: Which, name: str) -> None:
     }
     # Neither paths of this machine nor what the step before this one was.
     meta = dataclasses.replace(checkpoint.meta, phase=IMPORTED, origin=f"voice {name}, see card.md")
-    written = save_checkpoint(run, state, meta, checkpoint.hparams)
+    fields = type(checkpoint.hparams).model_fields.keys()
+    training = {name: value for name, value in _TRAINING_ALONE.items() if name in fields}
+    hparams = checkpoint.hparams.model_copy(update=training)
+    written = save_checkpoint(run, state, meta, hparams)
     (written / "state.safetensors").chmod(0o644)
 
 
