@@ -284,6 +284,8 @@ class GanTtsHparams(AcousticHparams):
 
     # Text: what preprocessing adds to the features
     aligner: Literal["hmm", "forward_sum"] = "hmm"
+    align_jointly: bool = False  # forward_sum only: learned while training, not by preprocessing
+    aligner_steps: PositiveInt = 1000  # of align_jointly: first steps, in which the aligner learns
     states_per_symbol: PositiveInt = 2  # least frames of a symbol; 2 suit phonemes, 1 letters
     text_encoder: str | None = None  # a BERT: a folder, or a name on the Hugging Face hub
     text_encoder_dim: PositiveInt = 768  # its channels
@@ -325,6 +327,30 @@ class GanTtsHparams(AcousticHparams):
     # Phases: reconstruction, then the discriminators learn too, then the generator learns from them
     discriminator_train_start_steps: NonNegativeInt = 0
     adversarial_start_steps: NonNegativeInt = 0
+
+    @pydantic.model_validator(mode="after")
+    def _alignable(self) -> GanTtsHparams:
+        if not self.align_jointly:
+            return self
+        if self.aligner != "forward_sum":
+            raise ValueError(
+                f"align_jointly: aligner {self.aligner!r} cannot be learned jointly; set aligner to"
+                " forward_sum, or align_jointly to false"
+            )
+        for key in ("use_pitch", "use_energy"):
+            if self.generator_params.get(key):
+                raise ValueError(
+                    f"generator_params.{key} needs durations before training, to measure the"
+                    f" recordings' symbols: set align_jointly or {key} to false"
+                )
+        judged = self.use_realism_discriminator or self.use_utterance_discriminator
+        if judged and self.discriminator_train_start_steps < self.aligner_steps:
+            raise ValueError(
+                f"the aligner learns before there are discriminators:"
+                f" discriminator_train_start_steps {self.discriminator_train_start_steps} must be"
+                f" at least aligner_steps {self.aligner_steps}"
+            )
+        return self
 
     @pydantic.model_validator(mode="after")
     def _possible(self) -> GanTtsHparams:

@@ -75,7 +75,8 @@ def add_text_tracks(hparams: GanTtsHparams, features: str | Path) -> None:
     from tf_gantts.training.variance_tracks import VARIANCES, add_variances
 
     front_end = text.build(hparams.front_end, hparams.front_end_params)
-    text_tracks.add_alignment(features, front_end, hparams.aligner, hparams.states_per_symbol)
+    if not hparams.align_jointly:
+        text_tracks.add_alignment(features, front_end, hparams.aligner, hparams.states_per_symbol)
     if any(hparams.generator_params.get(f"use_{name}") for name in VARIANCES):
         add_variances(features)
     if hparams.text_encoder is not None:

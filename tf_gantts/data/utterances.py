@@ -40,6 +40,7 @@ class Transcripts:
         max_frames: Longer utterances are left out; None for none.
         tracks: Tracks of the symbols that go with them, see `SymbolTracks`; utterances that have
             none are left out.
+        fits: Whether an utterance's frames can say its ids (N,); others are left out.
 
     Attributes:
         utterances: Indices of the utterances, from the shortest to the longest.
@@ -60,16 +61,19 @@ class Transcripts:
         labels: Callable[[int], dict[str, int]] = lambda utterance: {},
         max_frames: int | None = None,
         tracks: Sequence[str] = (),
+        fits: Callable[[np.ndarray, int], bool] = lambda ids, frames: True,
     ) -> None:
         members = store.splits[split]
         ids = {i: _read(store.utterances[i].text, encode) for i in members}
         written = [i for i in members if len(ids[i])]
         short = [i for i in written if store.utterances[i].frames <= (max_frames or np.inf)]
-        kept = [i for i in short if all(store.length(i, track) for track in tracks)]
+        fitting = [i for i in short if fits(ids[i], store.utterances[i].frames)]
+        kept = [i for i in fitting if all(store.length(i, track) for track in tracks)]
         for rest, reason in (
             (set(members) - set(written), "have no text that can be read"),
             (set(written) - set(short), f"are longer than {max_frames} frames"),
-            (set(short) - set(kept), f"have no {' or '.join(tracks)}"),
+            (set(short) - set(fitting), "are too short for their text"),
+            (set(fitting) - set(kept), f"have no {' or '.join(tracks)}"),
         ):
             if rest:
                 names = " ".join(store.utterances[i].id for i in sorted(rest)[:_NAMED])

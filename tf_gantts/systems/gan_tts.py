@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from tf_gantts.audio.mel_spec import MelSpec
@@ -24,6 +25,7 @@ from tf_gantts.networks.network import require_known
 from tf_gantts.porting.text_encoder import Pooling, TextEncoder, load_text_encoder
 from tf_gantts.serving.acoustic import AcousticModule
 from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
+from tf_gantts.systems.gan_tts_timing import build_timing
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
 from tf_gantts.training.adversarial_system import AdversarialSystem
 from tf_gantts.training.checkpoint import Checkpoint, restore, restore_network
@@ -71,6 +73,7 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         self._criteria = ReconstructionLosses(hparams)
         if not inference:
             self.critics = GANTTSCritics(hparams, mel_spec, policy)
+        self.timing = build_timing(hparams, self.front_end, mel_spec)
 
     def _generator_params(self) -> dict:
         """The recipe's parameters, completed by what the front end and the features fix."""
@@ -99,6 +102,7 @@ class GANTTS(AcousticSystem, AdversarialSystem):
     def prepare_training(self) -> None:
         """See `System.prepare_training`."""
         self.prepare_updates(self.generator, self.critics)
+        self.timing.prepare_training()
 
     # Phases and input
 
@@ -133,7 +137,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
             TOKENS: self.generator.uses_bert,
             UTTERANCE: reads_utterance or self.hparams.use_utterance_discriminator,
         }
-        return ["durations", *self._variances, *(name for name, used in wanted.items() if used)]
+        used = (name for name, wants in wanted.items() if wants)
+        return [*self.timing.tracks, *self._variances, *used]
 
     def transcripts(self, store: FeatureStore, split: str) -> Transcripts:
         """See `AcousticSystem.transcripts`.
@@ -144,6 +149,10 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         """
         require_tracks(store, self.tracks, self.front_end)
         return super().transcripts(store, split)
+
+    def can_read(self, ids: np.ndarray, frames: int) -> bool:
+        """See `AcousticSystem.can_read`."""
+        return self.timing.can_read(ids, frames)
 
     def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
         """See `System.training_source`."""
@@ -176,6 +185,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         noise, windows = seeds(tf.stack([hp.seed, tf.cast(updates, tf.int32)]), 2)
         real = Speech(self.normalization(batch["mel"]), batch["mel_lengths"])
         starts = self.critics.draw_windows(real.lengths, windows)
+        frozen = phase != RECONSTRUCTION
+        batch, alignment, skipped = self.timing.learn(batch, real.mel, frozen)
 
         # Generator
         with tf.GradientTape(persistent=adaptive) as tape:
@@ -196,8 +207,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
                 loss += weight * adversarial
         norm, finite = self.update_generator(tape, loss)
         self._remember_durations(batch, finite)
-        scalars = losses | {"generator_loss": loss, "generator_grad_norm": norm}
-        skipped = ~finite
+        scalars = alignment | losses | {"generator_loss": loss, "generator_grad_norm": norm}
+        skipped |= ~finite
 
         # Discriminators, and the encoder that reads speech for one of them
         if phase != RECONSTRUCTION:
@@ -283,9 +294,10 @@ class GANTTS(AcousticSystem, AdversarialSystem):
     def forced(self, batch: Batch) -> tuple[Outputs, Scalars]:
         """See `AcousticSystem.forced`: with the recording's timing, pitch and energy."""
         mel = self.normalization(batch["mel"])
+        batch, losses = self.timing.find(batch, mel)
         noise = self._zero_noise(steps_of(mel, 0))
         outputs = self._spoken(batch, False, noise)
-        losses = self._reconstruction_losses(outputs, mel, batch)
+        losses |= self._reconstruction_losses(outputs, mel, batch)
         symbols = length_mask(batch["id_lengths"], steps_of(batch["ids"]))
         losses["length_ratio"] = self._duration_scale.length_ratio(
             batch["mel_lengths"], outputs["log_durations"], symbols
@@ -376,6 +388,7 @@ class GANTTS(AcousticSystem, AdversarialSystem):
             **self.synthesis_state(),
             "critics": [v.value for v in self.critics.variables],
             **self.update_state(),
+            **self.timing.update_state(),
         }
 
     def synthesis_state(self) -> dict[str, Sequence[tf.Variable]]:
@@ -383,12 +396,14 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         return {
             "generator": [v.value for v in self.generator.variables],
             "speaking": self.speaking_state,
+            **self.timing.state(),
         }
 
     def restore_networks(self, checkpoint: Checkpoint) -> None:
         """See `System.restore_networks`."""
         restore_network(self.generator, checkpoint, "generator", "generator_average")
-        restore({"speaking": self.speaking_state}, checkpoint, ["speaking"])
+        own = {"speaking": self.speaking_state, **self.timing.state()}
+        restore(own, checkpoint, list(own))
 
     @property
     def speaking_state(self) -> list[tf.Variable]:

@@ -115,7 +115,7 @@ def _initialize_tacotron2(system: Tacotron2System, checkpoint: Checkpoint) -> st
 
 
 def _initialize_gan_tts(system: GANTTS, checkpoint: Checkpoint) -> str:
-    """Takes the generator and what belongs to it; the critics begin fresh."""
+    """Takes the generator and what belongs to it; the critics, and an aligner, begin fresh."""
     run, meta = checkpoint.path.parent.parent, checkpoint.meta
     stored: Any = checkpoint.hparams
     other = GANTTS(stored, meta.mel_spec, meta.statistics, inference=True)

@@ -109,6 +109,10 @@ class AcousticSystem(System):
         """What batches hold of the symbols, see `SymbolTracks`."""
         return []
 
+    def can_read(self, ids: np.ndarray, frames: int) -> bool:
+        """Whether a recording of so many frames may be used with its text (N,)."""
+        return True
+
     def training_source(self, store: FeatureStore, allow_cache: bool = True) -> UtteranceSource:
         """See `System.training_source`: whole utterances in buckets."""
         hp = self.hparams
@@ -145,7 +149,8 @@ class AcousticSystem(System):
             return self.labels(stored.speaker, stored.style, f"{store.path}, {stored.id}")
 
         longest = self.hparams.max_frames
-        return Transcripts(store, split, self.front_end, labels, longest, self.tracks)
+        tracks = self.tracks
+        return Transcripts(store, split, self.front_end, labels, longest, tracks, self.can_read)
 
     def labels(self, speaker: str, style: str, where: str) -> dict[str, int]:
         """Numbers of a speaker and a style, where the system has several.

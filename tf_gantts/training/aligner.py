@@ -11,14 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_gantts.layers.length_mask import steps_of
-from tf_gantts.layers.monotonic_alignment_search import monotonic_alignment_search
-from tf_gantts.losses.forward_sum import ForwardSumLoss, beta_binomial_log_prior
-from tf_gantts.networks.aligner import Aligner
+from tf_gantts.training.learned_alignment import LearnedAlignment, prior_weight
 
 _LOG = logging.getLogger(__name__)
-
-_WARM_UP = 20  # steps
 
 Batch = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -41,6 +36,11 @@ class ForwardSumOptions:
     learning_rate: float = 5e-3
     prior_steps: int = 150
     seed: int = 0
+
+    @property
+    def warm_up_steps(self) -> int:
+        """Steps in which the learning rate rises."""
+        return min(20, self.steps // 2)
 
 
 def align(
@@ -67,32 +67,22 @@ def align(
     """
     options = options or ForwardSumOptions()
     keras.utils.set_random_seed(options.seed)
-    silence = 1 + max(int(text.max()) for text in symbols)
-    aligner = Aligner(silence + 1, mels[0].shape[1], **aligner_params)
-    heard = [np.flatnonzero(~np.isin(text, list(left_out))) for text in symbols]
-    lead = [silence] if left_out else []
-    texts = [
-        np.asarray([*lead, *text[places]], np.int32)
-        for text, places in zip(symbols, heard, strict=True)
-    ]
+    vocabulary = 1 + max(int(text.max()) for text in symbols)
+    alignment = LearnedAlignment(vocabulary, left_out, mels[0].shape[1], **aligner_params)
     kept = [
         place
-        for place, mel in enumerate(mels)
-        if len(heard[place]) and len(mel) >= aligner.states(len(texts[place]))
+        for place, (mel, text) in enumerate(zip(mels, symbols, strict=True))
+        if alignment.can_align(text, len(mel))
     ]
     durations = [np.zeros(0, np.int32) for _ in mels]
     if not kept:
         return durations
-    corpus = _Corpus([mels[place] for place in kept], [texts[place] for place in kept])
-    _train(aligner, corpus, options)
-    search = _search(aligner)
+    corpus = _Corpus([mels[place] for place in kept], [symbols[place] for place in kept])
+    _train(alignment, corpus, options)
+    search = _search(alignment)
     for rows, batch in corpus.in_order(options.batch_size):
         for row, found in zip(rows, search(*batch).numpy(), strict=True):
-            place = kept[row]
-            frames = found[len(lead) : len(texts[place])]
-            frames[0] += found[: len(lead)].sum()
-            durations[place] = np.zeros(len(symbols[place]), np.int32)
-            durations[place][heard[place]] = frames
+            durations[kept[row]] = found[: len(symbols[kept[row]])]
     return durations
 
 
@@ -134,54 +124,46 @@ def _padded(rows: Sequence[np.ndarray]) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(padded), tf.constant(lengths)
 
 
-def _train(aligner: Aligner, corpus: _Corpus, options: ForwardSumOptions) -> None:
+def _train(alignment: LearnedAlignment, corpus: _Corpus, options: ForwardSumOptions) -> None:
     """Minimises the forward-sum loss."""
-    warm_up = min(_WARM_UP, options.steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        options.steps - warm_up,
+        options.steps - options.warm_up_steps,
         warmup_target=options.learning_rate,
-        warmup_steps=warm_up,
+        warmup_steps=options.warm_up_steps,
     )
     optimizer = keras.optimizers.Adam(schedule, beta_2=0.98, clipnorm=1.0)
-    optimizer.build(aligner.trainable_variables)
-    loss = ForwardSumLoss()
+    variables = alignment.aligner.trainable_variables
+    optimizer.build(variables)
 
-    @tf.function(input_signature=[*_signature(aligner), tf.TensorSpec(())])
-    def step(ids, mel, symbol_lengths, mel_lengths, prior_weight):
-        states = aligner.states(symbol_lengths)
-        shape = steps_of(mel), aligner.states(steps_of(ids))
-        prior = prior_weight * beta_binomial_log_prior(mel_lengths, states, *shape)
+    @tf.function(input_signature=[*_signature(alignment), tf.TensorSpec(())])
+    def step(ids, mel, symbol_lengths, mel_lengths, weight):
         with tf.GradientTape() as tape:
-            alignment = aligner(ids, mel, symbol_lengths, mel_lengths, prior, training=True)
-            value = loss(alignment, mel_lengths, states)
-        gradients = tape.gradient(value, aligner.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, aligner.trainable_variables, strict=True))
+            soft = alignment(ids, mel, symbol_lengths, mel_lengths, weight, training=True)
+            value = alignment.loss(soft)
+        optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
         return value
 
     batches = corpus.shuffled(options.batch_size, options.seed)
     for number, batch in zip(range(options.steps), batches, strict=False):
-        value = step(*batch, max(0.0, 1.0 - number / max(options.prior_steps, 1)))
+        value = step(*batch, prior_weight(number, options.prior_steps))
         if number % 100 == 0:
             _LOG.debug("step %d: forward-sum loss %.3f per frame", number, float(value))
 
 
-def _search(aligner: Aligner) -> Callable[..., tf.Tensor]:
+def _search(alignment: LearnedAlignment) -> Callable[..., tf.Tensor]:
     """A function from a batch to its symbols' durations."""
 
-    @tf.function(input_signature=_signature(aligner))
+    @tf.function(input_signature=_signature(alignment))
     def search(ids, mel, symbol_lengths, mel_lengths):
-        alignment = aligner(ids, mel, symbol_lengths, mel_lengths)
-        states = aligner.states(symbol_lengths)
-        durations = monotonic_alignment_search(alignment, mel_lengths, states)
-        return aligner.symbol_durations(durations)
+        return alignment.durations(alignment(ids, mel, symbol_lengths, mel_lengths))
 
     return search
 
 
-def _signature(aligner: Aligner) -> list[tf.TensorSpec]:
+def _signature(alignment: LearnedAlignment) -> list[tf.TensorSpec]:
     """Of a batch of any size: one trace serves all."""
-    bands = aligner.get_config()["n_mel_channels"]
+    bands = alignment.aligner.get_config()["n_mel_channels"]
     lengths = tf.TensorSpec((None,), tf.int32)
     return [
         tf.TensorSpec((None, None), tf.int32),

@@ -79,7 +79,10 @@ class HeldOutSpeech:
         return {f"eval/{name}": value for name, value in (means | self._evaluate_speech()).items()}
 
     def save_samples(self, run: Path, step: int, loggers: Loggers) -> None:
-        """Writes the spoken texts as WAV (through Griffin-Lim) and PNG (mel and attention)."""
+        """Writes the spoken texts as WAV (through Griffin-Lim) and PNG (mel and attention).
+
+        Of a system that aligns the recordings itself, the PNG of that as well.
+        """
         if not self._sampled:
             return
         spec = self._system.mel_spec
@@ -88,6 +91,7 @@ class HeldOutSpeech:
         attentions = self._attentions(
             self._spoken, self._spoken["lengths"], self._batch["id_lengths"]
         )
+        found = self._found_alignments()
         for row, place in enumerate(self._sampled):
             stored = self._store.utterances[self._transcripts.utterances[place]]
             mel = self._spoken["mel"][row, : self._spoken["lengths"][row]]
@@ -102,6 +106,17 @@ class HeldOutSpeech:
             loggers.image(f"samples/{stored.id}", plot.spectrogram_image(rows), step)
             picture = plot.spectrogram_image(attentions[row])
             loggers.image(f"attention/{stored.id}", picture, step)
+            if found:
+                plot.save_alignment(folder / f"{stored.id}_alignment.png", found[row], title)
+                picture = plot.spectrogram_image(found[row])
+                loggers.image(f"alignment/{stored.id}", picture, step)
+
+    def _found_alignments(self) -> list[np.ndarray]:
+        """Of the sampled recordings (T, N), where neither attention nor the features have them."""
+        if self._system.has_attention or "durations" in self._system.tracks:
+            return []
+        outputs, _ = self._local(self._forced(_tensors(self._batch)))
+        return self._attentions(outputs, self._batch["mel_lengths"], self._batch["id_lengths"])
 
     def _evaluate_speech(self) -> dict[str, float]:
         if not self._sampled:
