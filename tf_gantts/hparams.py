@@ -295,6 +295,9 @@ class GanTtsHparams(AcousticHparams):
     generator_params: Params = {}
     use_realism_discriminator: bool = True
     realism_discriminator_params: Params = {}
+    realism_vocoder: str | None = None  # run of a vocoder: what it makes of a window is judged too
+    waveform_window: PositiveInt = 32  # frames of that window
+    waveform_discriminator_params: Params = {}
     use_utterance_discriminator: bool = False  # needs text_encoder
     utterance_discriminator_params: Params = {}
     speech_encoder_params: Params = {}
@@ -307,9 +310,10 @@ class GanTtsHparams(AcousticHparams):
     lambda_energy: float = 0.1
     adversarial_loss_type: Literal["mse", "bce", "hinge"] = "mse"  # mse: LSGAN
     lambda_realism: float = 0.1  # of the bracket: adversarial + lambda_feat_match * fm
+    lambda_waveform: float = 0.1  # of the same bracket for the waveform
     lambda_feat_match: float = 2.0
     lambda_utterance: float = 0.1
-    use_adaptive_weight: bool = False  # then lambda_realism and lambda_utterance are shares
+    use_adaptive_weight: bool = False  # then the lambdas of the critics are shares
 
     # Optimizers and schedules
     generator_optimizer_type: Optimizer = "Adam"

@@ -69,9 +69,11 @@ _GAN_TTS = (
         "loss",
         {
             "generator, realism": "train/realism_loss",
+            "generator, waveform": "train/waveform_loss",
             "generator, utterance": "train/utterance_loss",
             "discriminators": "train/discriminator_loss",
             "feature matching": "train/feature_matching_loss",
+            "feature matching, waveform": "train/waveform_feature_matching_loss",
         },
         log_y=True,
     ),
@@ -81,6 +83,8 @@ _GAN_TTS = (
         {
             "realism, recordings": "train/realism_accuracy_real",
             "realism, generated": "train/realism_accuracy_fake",
+            "waveform, recordings": "train/waveform_accuracy_real",
+            "waveform, generated": "train/waveform_accuracy_fake",
             "utterance, recordings": "train/utterance_accuracy_real",
             "utterance, generated": "train/utterance_accuracy_fake",
         },

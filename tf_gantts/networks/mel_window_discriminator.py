@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_gantts.errors import HparamsError
 from tf_gantts.layers.activations import activation
 from tf_gantts.layers.conv2d import Conv2D
-from tf_gantts.layers.length_mask import steps_of
+from tf_gantts.layers.windows import cut_window, window_starts
 from tf_gantts.networks.network import Network
 
 
@@ -154,10 +154,7 @@ class MelWindowDiscriminator(Network):
         Returns:
             int32 (B, windows); 0 where a row is shorter than the window.
         """
-        room = tf.cast(lengths, tf.int32)[:, tf.newaxis] - tf.constant(self.window_sizes)
-        places = tf.cast(tf.maximum(room, 0) + 1, tf.float32)
-        starts = tf.cast(tf.floor(tf.cast(shares, tf.float32) * places), tf.int32)
-        return tf.minimum(starts, tf.maximum(room, 0))  # where the product was rounded up
+        return window_starts(lengths, self.window_sizes, shares)
 
     def call(
         self,
@@ -191,14 +188,9 @@ class MelWindowDiscriminator(Network):
     ) -> list[tf.Tensor]:
         """The windows that `call` judges, float32 (B, window, n_mels) each."""
         mel = tf.cast(mel, self.variable_dtype)
-        last = steps_of(mel) - 1
-        ends = last + 1 if lengths is None else tf.cast(lengths, tf.int32)[:, tf.newaxis]
-        windows = []
-        for i, size in enumerate(self.window_sizes):
-            frames = tf.cast(starts, tf.int32)[:, i, tf.newaxis] + tf.range(size)
-            window = tf.gather(mel, tf.minimum(frames, last), batch_dims=1)
-            windows.append(tf.where((frames < ends)[..., tf.newaxis], window, 0.0))
-        return windows
+        return [
+            cut_window(mel, starts[:, i], size, lengths) for i, size in enumerate(self.window_sizes)
+        ]
 
 
 def _require_possible(

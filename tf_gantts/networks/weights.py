@@ -17,16 +17,18 @@ def count_parameters(network: Network) -> int:
     return sum(math.prod(v.shape) for v in counted)
 
 
-def fold_weight_norm(network: Network) -> Network:
+def fold_weight_norm(network: Network, dtype: str | None = None) -> Network:
     """Copies a network into one without weight normalisation, for inference and export.
 
     Args:
         network: Any network.
+        dtype: Keras' dtype policy of the copy; None for that of the network.
 
     Returns:
         A new network with equal output, built from `Network.folded_config`.
     """
-    folded = type(network).from_config(network.folded_config())
+    config = network.folded_config()
+    folded = type(network).from_config(config | ({"dtype": dtype} if dtype else {}))
     values = {variable.path: variable.numpy() for variable in network.variables}
     for variable in folded.variables:
         value = values.get(variable.path)

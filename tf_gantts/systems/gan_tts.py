@@ -72,7 +72,7 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         self._least = [int(i not in silent) for i in range(self.front_end.vocabulary_size)]
         self._criteria = ReconstructionLosses(hparams)
         if not inference:
-            self.critics = GANTTSCritics(hparams, mel_spec, policy)
+            self.critics = GANTTSCritics(hparams, mel_spec, policy, self.normalization)
         self.timing = build_timing(hparams, self.front_end, mel_spec)
 
     def _generator_params(self) -> dict:
@@ -192,6 +192,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         with tf.GradientTape(persistent=adaptive) as tape:
             outputs = self._spoken(batch, True, self._noise(steps_of(real.mel, 0), noise), dropout)
             fake = Speech(outputs["mel"], real.lengths)
+            if phase != RECONSTRUCTION:
+                real, fake = (self.critics.vocoded(speech, starts) for speech in (real, fake))
             losses = self._reconstruction_losses(outputs, real.mel, batch)
             loss = self._criteria.weighted_sum(losses)
             if phase == ADVERSARIAL:
@@ -212,7 +214,7 @@ class GANTTS(AcousticSystem, AdversarialSystem):
 
         # Discriminators, and the encoder that reads speech for one of them
         if phase != RECONSTRUCTION:
-            fake = Speech(tf.stop_gradient(fake.mel), fake.lengths)
+            fake = fake.constant()
             with tf.GradientTape() as tape:
                 losses, accuracies = self.critics.own_losses(real, fake, batch, starts, reading)
                 loss = tf.add_n(list(losses.values()))

@@ -6,6 +6,7 @@ import logging
 import math
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from tf_gantts.data.store import open_store
@@ -33,7 +34,7 @@ def print_plan(system: System, hparams_path: Path, features: str, run: Path, com
     hp = system.hparams
     print(f"hyper-parameters  {hparams_path} (valid)")
     print(f"system            {hp.system}, {hp.mixed_precision}")
-    networks = {layer.name: layer for layer in system.layers if isinstance(layer, Network)}
+    networks = _networks(system)
     for name, network in networks.items():
         kind, count = type(network).__name__, count_parameters(network)
         print(f"  {name:15} {kind}: {count:,} parameters")
@@ -57,6 +58,17 @@ def print_plan(system: System, hparams_path: Path, features: str, run: Path, com
         print(f"missing           {missing}")
     else:
         print(f"ready             {command}")
+
+
+def _networks(model: keras.Model) -> dict[str, Network]:
+    """The networks of a model and of the models inside, by name."""
+    found: dict[str, Network] = {}
+    for layer in model.layers:
+        if isinstance(layer, Network):
+            found[layer.name] = layer
+        elif isinstance(layer, keras.Model):
+            found |= _networks(layer)
+    return found
 
 
 def _print_features(hp: Hparams, hparams_path: Path, features: str, system: System) -> str:
