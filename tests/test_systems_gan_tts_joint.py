@@ -213,7 +213,9 @@ def runs(features, tmp_path_factory):
         return [f"--hparams={path}", f"--features={features}", f"--run={folder / name}", *more]
 
     commands = [
-        words("two", "--strategy=mirrored", "--replicas=2"),
+        words(
+            "two", "--strategy=mirrored", "--replicas=2", "--set=num_save_intermediate_results=0"
+        ),
         words("whole", "--strategy=cpu"),
     ]
     result = subprocess.run(
