@@ -20,12 +20,21 @@ def recording(shared) -> np.ndarray:
     return audio[: 2 * RATE]
 
 
-def test_50_ms_are_no_other_timing(recording):
+def test_50_ms_are_no_other_timing():
     few, many = int(0.049 * RATE), int(0.051 * RATE)
-    for clip in (recording[:-few], np.pad(recording, (0, few))):
-        assert not warped.has_own_timing(recording, clip, RATE)
-    for clip in (recording[:-many], np.pad(recording, (0, many))):
-        assert warped.has_own_timing(recording, clip, RATE)
+    for length in (RATE - few, RATE + few):
+        assert not warped.has_own_timing(RATE, length, RATE)
+    for length in (RATE - many, RATE + many):
+        assert warped.has_own_timing(RATE, length, RATE)
+
+
+def test_a_clip_that_is_as_long_by_chance_has_its_own_timing_too():
+    natural = [RATE] * 4
+    spoken = [RATE // 2, RATE, 2 * RATE, RATE + 5000]
+    assert warped.clips_with_own_timing(natural, spoken, RATE) == [True] * 4
+    vocoded = [RATE + 300, RATE, 2 * RATE, RATE + 300]  # one went wrong
+    assert warped.clips_with_own_timing(natural, vocoded, RATE) == [False, False, True, False]
+    assert warped.clips_with_own_timing([], [], RATE) == []
 
 
 def test_identical_clips_keep_their_numbers(recording):
@@ -49,5 +58,6 @@ def test_a_later_beginning_and_a_longer_pause_do_not_spoil_f0(recording):
     assert result["mcd_dtw"] == plain["mcd_dtw"] < plain["mcd"] / 2
     assert result["duration_error"] == pytest.approx(500, abs=0.1)
     assert result["stoi"].reason == (
-        "its length differs by more than 50 ms from the recording's, so frames have no counterpart"
+        "its length, or that of most clips of its row, differs by more than 50 ms from the"
+        " recording's, so frames have no counterpart"
     )

@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import soundfile
 from tqdm import tqdm
 
 from tf_gantts.audio.files import read_audio
-from tf_gantts.evaluation import intelligibility, recognition, scores, speaker_similarity, tasks
+from tf_gantts.evaluation import (
+    intelligibility,
+    recognition,
+    scores,
+    speaker_similarity,
+    tasks,
+    warped,
+)
 from tf_gantts.evaluation.bootstrap import Estimate, bootstrap_mean
 from tf_gantts.evaluation.intelligibility import TextScore, Unit
 from tf_gantts.evaluation.metric import Column
@@ -63,7 +71,8 @@ def measure_signal(table: Table, own_timing: Sequence[str], jobs: int) -> None:
 
     Args:
         table: Gets the columns.
-        own_timing: Rows that need not have the timing of the recordings; see `warped`.
+        own_timing: Rows that need not have the timing of the recordings; whether their clips do
+            is told by the lengths, see `warped`.
         jobs: Number of processes.
     """
     table.add(scores.columns())
@@ -71,10 +80,12 @@ def measure_signal(table: Table, own_timing: Sequence[str], jobs: int) -> None:
     for row, clip in table.judged():
         judged.setdefault(clip, {})[row] = table.path(row, clip)
     clips = sorted(judged, key=lambda clip: -table.clips[clip].seconds)
-    work = [
-        tasks.ScoreTask(table.path(NATURAL, clip), judged[clip], frozenset(own_timing), table.spec)
-        for clip in clips
-    ]
+    apart = {row: _clips_with_own_timing(table, row) for row in own_timing}
+    work = []
+    for clip in clips:
+        rows = frozenset(row for row in own_timing if clip in apart[row])
+        task = tasks.ScoreTask(table.path(NATURAL, clip), judged[clip], rows, table.spec)
+        work.append(task)
     seconds = sum(table.clips[clip].seconds * len(judged[clip]) for clip in clips)
     with table.stopwatch.stage("signal metrics", seconds):
         for number, found in each("signal metrics", tasks.score_files, work, jobs):
@@ -85,6 +96,16 @@ def measure_signal(table: Table, own_timing: Sequence[str], jobs: int) -> None:
                     missing = Missing(numbers)
                     numbers = {column.name: missing for column in scores.columns()}
                 table.put(row, clips[number], numbers)
+
+
+def _clips_with_own_timing(table: Table, row: str) -> set[int]:
+    clips = [clip for name, clip in table.judged() if name == row]
+    lengths = [
+        [soundfile.info(str(table.path(name, clip))).frames for clip in clips]
+        for name in (NATURAL, row)
+    ]
+    own = warped.clips_with_own_timing(*lengths, table.spec.sampling_rate)
+    return {clip for clip, apart in zip(clips, own, strict=True) if apart}
 
 
 def check_recogniser(name: str, model: str | None) -> None:

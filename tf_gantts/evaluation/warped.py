@@ -8,6 +8,8 @@ other by the same path.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tf_gantts.audio.mel_spec import MelSpec
@@ -19,9 +21,27 @@ from tf_gantts.evaluation.missing import Missing
 TOLERANCE = 0.05  # seconds
 
 
-def has_own_timing(natural: np.ndarray, generated: np.ndarray, sampling_rate: int) -> bool:
-    """Whether the lengths of the clips tell that they cannot be compared frame by frame."""
-    return abs(len(generated) - len(natural)) > TOLERANCE * sampling_rate
+def has_own_timing(natural: int, generated: int, sampling_rate: int) -> bool:
+    """Whether the lengths of two clips in samples tell that frames have no counterpart."""
+    return abs(generated - natural) > TOLERANCE * sampling_rate
+
+
+def clips_with_own_timing(
+    natural: Sequence[int], generated: Sequence[int], sampling_rate: int
+) -> list[bool]:
+    """Which clips of a row of speech cannot be compared frame by frame.
+
+    Where most of them have their own timing all have: the others are as long as their recordings
+    by chance.
+
+    Args:
+        natural: Lengths of the recordings in samples.
+        generated: Lengths of the row's clips.
+        sampling_rate: Of all, in Hz.
+    """
+    pairs = zip(natural, generated, strict=True)
+    own = [has_own_timing(*pair, sampling_rate) for pair in pairs]
+    return [True] * len(own) if sum(own) > len(own) / 2 else own
 
 
 def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str, float]:
@@ -31,8 +51,8 @@ def score(natural: np.ndarray, generated: np.ndarray, spec: MelSpec) -> dict[str
     over the pairs of frames of the time warping path. All other numbers are `Missing`.
     """
     reason = Missing(
-        f"its length differs by more than {1000 * TOLERANCE:.0f} ms from the recording's, so frames"
-        f" have no counterpart"
+        f"its length, or that of most clips of its row, differs by more than"
+        f" {1000 * TOLERANCE:.0f} ms from the recording's, so frames have no counterpart"
     )
     result: dict[str, float] = {column.name: reason for column in scores.columns()}
     result |= duration.score(natural, generated, spec)
