@@ -100,11 +100,11 @@ def measure_signal(table: Table, own_timing: Sequence[str], jobs: int) -> None:
 
 def _clips_with_own_timing(table: Table, row: str) -> set[int]:
     clips = [clip for name, clip in table.judged() if name == row]
-    lengths = [
+    natural, generated = (
         [soundfile.info(str(table.path(name, clip))).frames for clip in clips]
         for name in (NATURAL, row)
-    ]
-    own = warped.clips_with_own_timing(*lengths, table.spec.sampling_rate)
+    )
+    own = warped.clips_with_own_timing(natural, generated, table.spec.sampling_rate)
     return {clip for clip, apart in zip(clips, own, strict=True) if apart}
 
 
