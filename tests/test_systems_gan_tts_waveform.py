@@ -9,12 +9,18 @@ from tiny_acoustic import make_acoustic_run
 from tiny_gan_tts import assert_same, build, build_training, make_batch, make_store, save, state_of
 from tiny_vocoder import make_vocoder
 
+from tf_gantts.audio.files import read_audio
+from tf_gantts.audio.griffin_lim import griffin_lim
+from tf_gantts.data.store import open_store
 from tf_gantts.errors import CheckpointError, MelSpecMismatchError
 from tf_gantts.networks import count_parameters
+from tf_gantts.serving.synthesis import VocoderSynthesis
 from tf_gantts.systems import load_vocoder
+from tf_gantts.systems.frozen_vocoder import make_audible
 from tf_gantts.systems.gan_tts import ADVERSARIAL, RECONSTRUCTION, WARM_UP
 from tf_gantts.systems.gan_tts_critics import Speech
 from tf_gantts.training.checkpoint import open_checkpoint, restore
+from tf_gantts.training.loggers import Loggers
 from tf_gantts.training.plan import print_plan
 
 ALONE = {"use_utterance_discriminator": False, "text_encoder": None}
@@ -82,6 +88,21 @@ def test_what_is_judged_is_what_the_vocoder_synthesises(batch, tmp_path):
 def make_plain(run, **values):
     make_vocoder(run, **values)
     return run
+
+
+def test_samples_are_heard_through_the_vocoder_of_the_recipe(judged, tmp_path):
+    run = judged["realism_vocoder"]
+    system = build(**ALONE, sample_vocoder=run, num_save_intermediate_results=1)
+    with open_store(make_store(tmp_path / "features")) as store:
+        held_out = system.held_out(store, tf.distribute.get_strategy())
+        held_out.evaluate(RECONSTRUCTION)
+        held_out.save_samples(tmp_path, 3, Loggers([]))
+    (path,) = (tmp_path / "samples").glob("*/*.wav")
+    mel = held_out._spoken["mel"][0, : held_out._spoken["lengths"][0]]
+    module, _ = load_vocoder(run)
+    expected = VocoderSynthesis(module)([mel])[0][0]
+    np.testing.assert_allclose(read_audio(path)[0], expected.clip(-1.0, 1.0), atol=1e-4)
+    assert np.abs(griffin_lim(mel, system.mel_spec)[: len(expected)] - expected).max() > 1e-3
 
 
 def test_the_window_lies_within_the_utterance(judged):
@@ -192,6 +213,8 @@ def test_a_vocoder_that_does_not_fit_is_answered(judged, tmp_path):
 
     gone = str(tmp_path / "gone")
     refused(CheckpointError, f"realism_vocoder: {gone}: no such run", realism_vocoder=gone)
+    with pytest.raises(CheckpointError, match=f"sample_vocoder: {gone}: no such run"):
+        make_audible(gone, build(**ALONE).mel_spec)
     make_acoustic_run(tmp_path / "speaks")
     acoustic = {"realism_vocoder": str(tmp_path / "speaks")}
     refused(CheckpointError, "speaks: a tacotron2, not a vocoder", **acoustic)

@@ -243,6 +243,9 @@ class AcousticHparams(Hparams):
     num_buckets: PositiveInt = 6  # groups of similar duration
     max_frames: PositiveInt | None = 1000  # longer utterances are left out
 
+    # Samples
+    sample_vocoder: str | None = None  # run of a vocoder that makes them; null: Griffin-Lim
+
 
 class Tacotron2Hparams(AcousticHparams):
     """Hyper-parameters of the system `tacotron2`."""

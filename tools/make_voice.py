@@ -42,6 +42,7 @@ _TRAINING_ALONE = {
     "text_encoder": None,
     "use_utterance_discriminator": False,
     "realism_vocoder": None,
+    "sample_vocoder": None,
 }
 
 Which = tuple[Path, str | int]  # run directory, and `latest`, `best` or a step

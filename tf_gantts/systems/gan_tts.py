@@ -24,6 +24,7 @@ from tf_gantts.networks.gan_tts_generator import GANTTSGenerator
 from tf_gantts.networks.network import require_known
 from tf_gantts.porting.text_encoder import Pooling, TextEncoder, load_text_encoder
 from tf_gantts.serving.acoustic import AcousticModule
+from tf_gantts.systems.frozen_vocoder import make_audible
 from tf_gantts.systems.gan_tts_critics import GANTTSCritics, Speech
 from tf_gantts.systems.gan_tts_timing import build_timing
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
@@ -82,8 +83,9 @@ class GANTTS(AcousticSystem, AdversarialSystem):
         fixed = {
             "n_symbols": self.front_end.vocabulary_size,
             "n_mel_channels": self.mel_spec.num_mels,
-            "text_state_dim": hp.text_encoder_dim,
         }
+        if hp.generator_params.get("text_encoder") == "bert":
+            fixed["text_state_dim"] = hp.text_encoder_dim
         for key, value in fixed.items():
             if hp.generator_params.get(key, value) != value:
                 raise HparamsError(
@@ -164,7 +166,8 @@ class GANTTS(AcousticSystem, AdversarialSystem):
 
     def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutSpeech:
         """See `System.held_out`."""
-        return HeldOutSpeech(self, store, strategy)
+        audible = make_audible(self.hparams.sample_vocoder, self.mel_spec)
+        return HeldOutSpeech(self, store, strategy, audible)
 
     # Training
 

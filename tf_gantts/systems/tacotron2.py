@@ -18,6 +18,7 @@ from tf_gantts.losses.tacotron2 import GuidedAttentionLoss, MelLoss, StopTokenLo
 from tf_gantts.networks.network import require_known
 from tf_gantts.networks.tacotron2 import Tacotron2
 from tf_gantts.serving.acoustic import AcousticModule
+from tf_gantts.systems.frozen_vocoder import make_audible
 from tf_gantts.training.acoustic_system import AcousticSystem, Outputs
 from tf_gantts.training.checkpoint import Checkpoint, restore_network
 from tf_gantts.training.optimizers import build_optimizer
@@ -123,7 +124,8 @@ class Tacotron2System(AcousticSystem):
 
     def held_out(self, store: FeatureStore, strategy: tf.distribute.Strategy) -> HeldOutSpeech:
         """See `System.held_out`."""
-        return HeldOutSpeech(self, store, strategy)
+        audible = make_audible(self.hparams.sample_vocoder, self.mel_spec)
+        return HeldOutSpeech(self, store, strategy, audible)
 
     @property
     def frames_per_step(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from tf_gantts.audio import plot
 from tf_gantts.audio.files import write_wav
-from tf_gantts.audio.griffin_lim import griffin_lim
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.data.utterances import batch_of, held_out_batches
 from tf_gantts.evaluation import alignment
@@ -28,6 +27,7 @@ class HeldOutSpeech:
         system: The system under training.
         store: The feature store.
         strategy: Where the steps run.
+        make_audible: Turns a raw log-mel (T, n_mels) into samples, which are saved.
         split: Which split to evaluate.
     """
 
@@ -36,11 +36,13 @@ class HeldOutSpeech:
         system: AcousticSystem,
         store: FeatureStore,
         strategy: tf.distribute.Strategy,
+        make_audible: Callable[[np.ndarray], np.ndarray],
         split: str = "valid",
     ) -> None:
         self._system = system
         self._store = store
         self._strategy = strategy
+        self._make_audible = make_audible
         self._transcripts = system.transcripts(store, split)
         self._pad_id = system.front_end.pad_id
         count = min(system.hparams.num_save_intermediate_results, _SPOKEN_AT_MOST)
@@ -95,7 +97,7 @@ class HeldOutSpeech:
         for row, place in enumerate(self._sampled):
             stored = self._store.utterances[self._transcripts.utterances[place]]
             mel = self._spoken["mel"][row, : self._spoken["lengths"][row]]
-            audio = griffin_lim(mel, spec)
+            audio = self._make_audible(mel)
             write_wav(folder / f"{stored.id}.wav", audio, spec.sampling_rate)
             natural = self._store.read(int(self._transcripts.utterances[place]), "mel")
             rows = {"natural": natural, "spoken": mel}
