@@ -202,6 +202,9 @@ def test_clips_of_one_name_do_not_overwrite_each_other(run, tmp_path):
     assert call("--run", run, "--wav", *folders, "--out", tmp_path / "out") == 0
     assert len(read(tmp_path / "out" / "in.wav")) == 3000
     assert len(read(tmp_path / "out" / "in-2.wav")) == 4000
+    repeated = ("--wav", folders[0], "--wav", folders[1])  # as good as both after one --wav
+    assert call("--run", run, *repeated, "--out", tmp_path / "again") == 0
+    assert (tmp_path / "again" / "in-2.wav").exists()
 
 
 def test_a_recording_is_never_overwritten(run, tmp_path, capsys):

@@ -20,7 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--hparams", required=True, help="YAML file of hyper-parameters")
     parser.add_argument(
-        "--corpus", required=True, nargs="+", help="one or more folders of recordings"
+        "--corpus",
+        required=True,
+        nargs="+",
+        action="extend",
+        help="one or more folders of recordings",
     )
     parser.add_argument("--corpus-kind", default="auto", choices=KINDS, help="layout of the corpus")
     parser.add_argument(

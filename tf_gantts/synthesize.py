@@ -34,11 +34,17 @@ def parser() -> argparse.ArgumentParser:
     )
     source = p.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--wav", nargs="+", type=Path, metavar="PATH", help="recordings, or folders of recordings"
+        "--wav",
+        nargs="+",
+        action="extend",
+        type=Path,
+        metavar="PATH",
+        help="recordings, or folders of recordings",
     )
     source.add_argument(
         "--features",
         nargs="+",
+        action="extend",
         type=Path,
         metavar="PATH",
         help="feature stores, .npy files with raw log-mels (frames, bands), or folders of such",

@@ -78,6 +78,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--voice",
         nargs="+",
+        action="extend",
         default=[],
         help="one voice or several; left out: "
         + ", ".join(f"{voice} with {engine}" for engine, voice in DEFAULT_VOICES.items()),

@@ -36,7 +36,7 @@ class MelProjection:
         HparamsError: If the definition's STFT has no inverse here or its mel no logarithm.
     """
 
-    def __init__(self, spec: MelSpec, rounds: int, momentum: float = 0.99) -> None:
+    def __init__(self, spec: MelSpec, rounds: int, momentum: float = 0.8) -> None:
         if spec.padding not in _PADDINGS or spec.log not in NEPERS:
             raise HparamsError(
                 f"mel_projections: a centred logarithmic mel is needed, this one has padding"
