@@ -6,21 +6,20 @@ import math
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from tf_gantts.errors import HparamsError
 from tf_gantts.layers.activations import activation
 from tf_gantts.layers.conv import Conv1D
 from tf_gantts.layers.padding import padding_mode
-from tf_gantts.layers.pooling import AvgPool1D
 from tf_gantts.networks.melgan import activation_params
-from tf_gantts.networks.network import Network, init_stddev
+from tf_gantts.networks.network import init_stddev
+from tf_gantts.networks.wave_discriminator import MultiScaleDiscriminators, WaveDiscriminator
 
 _POOL = {"kernel_size": 4, "stride": 2, "padding": 1, "count_include_pad": False}
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class MelGANDiscriminator(keras.layers.Layer):
+class MelGANDiscriminator(WaveDiscriminator):
     """One scale: waveform (B, T, in_channels) to the list of its feature maps, the score last.
 
     Source: Kumar et al. 2019 (MelGAN), section 2.2; numbers match ParallelWaveGAN. The first
@@ -63,8 +62,7 @@ class MelGANDiscriminator(keras.layers.Layer):
         use_weight_norm: bool = True,
         **kwargs: Any,
     ) -> None:
-        # The first convolution must see the waveform before it is rounded to half precision.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         nonlinear_activation_params = activation_params(
             nonlinear_activation, nonlinear_activation_params
         )
@@ -72,20 +70,20 @@ class MelGANDiscriminator(keras.layers.Layer):
             raise HparamsError(
                 f"MelGANDiscriminator: kernel_sizes {list(kernel_sizes)} must be two odd numbers"
             )
-        self._config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "kernel_sizes": list(kernel_sizes),
-            "channels": channels,
-            "max_downsample_channels": max_downsample_channels,
-            "bias": bias,
-            "downsample_scales": list(downsample_scales),
-            "nonlinear_activation": nonlinear_activation,
-            "nonlinear_activation_params": nonlinear_activation_params,
-            "pad": pad,
-            "pad_params": pad_params,
-            "use_weight_norm": use_weight_norm,
-        }
+        self.remember(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_sizes=list(kernel_sizes),
+            channels=channels,
+            max_downsample_channels=max_downsample_channels,
+            bias=bias,
+            downsample_scales=list(downsample_scales),
+            nonlinear_activation=nonlinear_activation,
+            nonlinear_activation_params=nonlinear_activation_params,
+            pad=pad,
+            pad_params=pad_params,
+            use_weight_norm=use_weight_norm,
+        )
         self.activation = activation(nonlinear_activation, nonlinear_activation_params)
         common: dict[str, Any] = {
             "use_bias": bias,
@@ -140,30 +138,9 @@ class MelGANDiscriminator(keras.layers.Layer):
             )
         )
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables for inputs (B, T, in_channels)."""
-        channels = input_shape[-1]
-        for conv in self.convs:
-            conv.build((None, None, channels))
-            channels = conv.filters
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
-        """Maps a waveform (B, T, in_channels) to feature maps (B, T_i, C_i), the score last."""
-        x, maps = wave, []
-        for conv in self.convs[:-1]:
-            x = self.activation(conv(x, training=training))
-            maps.append(x)
-        return [*maps, self.convs[-1](x, training=training)]
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config() | self._config
-        del config["autocast"]
-        return config
-
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class MelGANMultiScaleDiscriminator(Network):
+class MelGANMultiScaleDiscriminator(MultiScaleDiscriminators):
     """Equal discriminators on the waveform and on ever more pooled copies of it.
 
     Source: Kumar et al. 2019 (MelGAN), section 2.2; numbers match ParallelWaveGAN.
@@ -210,8 +187,6 @@ class MelGANMultiScaleDiscriminator(Network):
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"name": "melgan_multi_scale_discriminator", "autocast": False} | kwargs)
-        if downsample_pooling != "AvgPool1d":
-            raise HparamsError(f"downsample_pooling {downsample_pooling!r} is unknown: AvgPool1d")
         if downsample_pooling_params is None:
             downsample_pooling_params = _POOL
         nonlinear_activation_params = activation_params(
@@ -238,26 +213,9 @@ class MelGANMultiScaleDiscriminator(Network):
             **per_scale,
         )
         self.in_channels = in_channels
-        self.pooling = AvgPool1D(
-            **downsample_pooling_params, name="pooling", dtype=self.full_precision
-        )
+        self.pooling = self.build_pooling(downsample_pooling, downsample_pooling_params)
         self.discriminators = [
             MelGANDiscriminator(**per_scale, name=f"scale_{i}", dtype=self.dtype_policy)
             for i in range(scales)
         ]
         self.build((None, None, in_channels))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables; called by the constructor."""
-        for discriminator in self.discriminators:
-            discriminator.build(input_shape)
-        self.built = True
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[list[tf.Tensor]]:
-        """Maps a waveform (B, T, in_channels) to one list of feature maps per scale."""
-        outputs = []
-        for i, discriminator in enumerate(self.discriminators):
-            if i:
-                wave = self.pooling(wave)
-            outputs.append(discriminator(wave, training=training))
-        return outputs

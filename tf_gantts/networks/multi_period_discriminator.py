@@ -13,11 +13,12 @@ from tf_gantts.layers.activations import activation
 from tf_gantts.layers.padding import pad_time
 from tf_gantts.layers.period_conv import PeriodConv
 from tf_gantts.networks.hifigan import slope
-from tf_gantts.networks.network import Network, require_known
+from tf_gantts.networks.network import require_known
+from tf_gantts.networks.wave_discriminator import WaveDiscriminator, WaveDiscriminators
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class HiFiGANPeriodDiscriminator(keras.layers.Layer):
+class HiFiGANPeriodDiscriminator(WaveDiscriminator):
     """One period: waveform (B, T, in_channels) to the list of its feature maps, the score last.
 
     The waveform is folded into rows of `period` samples, and no convolution mixes the columns.
@@ -60,28 +61,27 @@ class HiFiGANPeriodDiscriminator(keras.layers.Layer):
         use_spectral_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        # The first convolution must see the waveform before it is rounded to half precision.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         if len(kernel_sizes) != 2 or any(size % 2 == 0 for size in kernel_sizes):
             raise HparamsError(
                 f"HiFiGANPeriodDiscriminator: kernel_sizes {list(kernel_sizes)} must be two odd"
                 " numbers"
             )
         nonlinear_activation_params = slope(nonlinear_activation, nonlinear_activation_params)
-        self._config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "period": period,
-            "kernel_sizes": list(kernel_sizes),
-            "channels": channels,
-            "downsample_scales": list(downsample_scales),
-            "max_downsample_channels": max_downsample_channels,
-            "bias": bias,
-            "nonlinear_activation": nonlinear_activation,
-            "nonlinear_activation_params": nonlinear_activation_params,
-            "use_weight_norm": use_weight_norm,
-            "use_spectral_norm": use_spectral_norm,
-        }
+        self.remember(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            period=period,
+            kernel_sizes=list(kernel_sizes),
+            channels=channels,
+            downsample_scales=list(downsample_scales),
+            max_downsample_channels=max_downsample_channels,
+            bias=bias,
+            nonlinear_activation=nonlinear_activation,
+            nonlinear_activation_params=nonlinear_activation_params,
+            use_weight_norm=use_weight_norm,
+            use_spectral_norm=use_spectral_norm,
+        )
         self.period = period
         self.activation = activation(nonlinear_activation, nonlinear_activation_params)
         self.convs: list[PeriodConv] = []
@@ -106,20 +106,9 @@ class HiFiGANPeriodDiscriminator(keras.layers.Layer):
             channels = min(channels * 4, max_downsample_channels)
         add(out_channels, kernel_sizes[1], 1, self.variable_dtype)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables for inputs (B, T, in_channels)."""
-        channels = input_shape[-1]
-        for conv in self.convs:
-            conv.build((None, None, channels))
-            channels = conv.filters
-
     def call(self, wave: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """Maps a waveform (B, T, in_channels) to feature maps (B, T_i, period, C_i)."""
-        x, maps = self._to_columns(wave), []
-        for conv in self.convs[:-1]:
-            x = self.activation(conv(x, training=training))
-            maps.append(x)
-        maps.append(self.convs[-1](x, training=training))
+        maps = super().call(self._to_columns(wave), training)
         return [self._from_columns(x) for x in maps]
 
     def _to_columns(self, wave: tf.Tensor) -> tf.Tensor:
@@ -137,15 +126,9 @@ class HiFiGANPeriodDiscriminator(keras.layers.Layer):
         folded = tf.reshape(x, (-1, self.period, steps, x.shape[-1]))
         return tf.transpose(folded, (0, 2, 1, 3))
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config() | self._config
-        del config["autocast"]
-        return config
-
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class HiFiGANMultiPeriodDiscriminator(Network):
+class HiFiGANMultiPeriodDiscriminator(WaveDiscriminators):
     """Discriminators of a waveform folded at several periods.
 
     Source: Kong et al. 2020 (HiFi-GAN), section 2.3; numbers match jik876/hifi-gan.
@@ -176,17 +159,3 @@ class HiFiGANMultiPeriodDiscriminator(Network):
             for period in periods
         ]
         self.build((None, None, params.get("in_channels", 1)))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables; called by the constructor."""
-        for discriminator in self.discriminators:
-            discriminator.build(input_shape)
-        self.built = True
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[list[tf.Tensor]]:
-        """Maps a waveform (B, T, in_channels) to one list of feature maps per period.
-
-        Returns:
-            Feature maps (B, T_i, period, C_i), the score last.
-        """
-        return [discriminator(wave, training=training) for discriminator in self.discriminators]

@@ -14,7 +14,7 @@ from tf_gantts.audio.stft import analysis_window
 from tf_gantts.errors import HparamsError
 from tf_gantts.layers.activations import activation
 from tf_gantts.layers.conv2d import Conv2D
-from tf_gantts.networks.network import Network
+from tf_gantts.networks.wave_discriminator import WaveDiscriminator, WaveDiscriminators
 
 # Edges of the bands as shares of the half sampling rate.
 BANDS = ((0.0, 0.1), (0.1, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1.0))
@@ -23,7 +23,7 @@ _PEAK = 0.8  # level to which every clip is brought, so that loudness tells noth
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class ResolutionDiscriminator(keras.layers.Layer):
+class ResolutionDiscriminator(WaveDiscriminator):
     """One resolution: waveform (B, T, 1) to the list of its feature maps, the score last.
 
     The complex spectrogram is cut into bands, each of which has a stack of convolutions of its own;
@@ -52,8 +52,7 @@ class ResolutionDiscriminator(keras.layers.Layer):
         use_weight_norm: bool = True,
         **kwargs: Any,
     ) -> None:
-        # The spectrogram must see the waveform before it is rounded to half precision.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         bins = fft_size // 2 + 1
         self.fft_size, self.hop_size = fft_size, hop_size
         self.bands = [(int(low * bins), int(high * bins)) for low, high in bands]
@@ -62,13 +61,13 @@ class ResolutionDiscriminator(keras.layers.Layer):
                 raise HparamsError(
                     f"ResolutionDiscriminator: band {list(band)} holds no bin of {bins}"
                 )
-        self._config: dict[str, Any] = {
-            "fft_size": fft_size,
-            "hop_size": hop_size,
-            "channels": channels,
-            "bands": [list(band) for band in bands],
-            "use_weight_norm": use_weight_norm,
-        }
+        self.remember(
+            fft_size=fft_size,
+            hop_size=hop_size,
+            channels=channels,
+            bands=[list(band) for band in bands],
+            use_weight_norm=use_weight_norm,
+        )
         self.window = analysis_window("hann", fft_size).astype(np.float32)
         self.activation = activation("LeakyReLU", _SLOPE)
 
@@ -104,8 +103,9 @@ class ResolutionDiscriminator(keras.layers.Layer):
                 channels = conv.filters
         self.output_conv.build((None, None, None, self._config["channels"]))
 
-    def call(self, wave: tf.Tensor) -> list[tf.Tensor]:
-        """Maps a waveform (B, T, 1) to feature maps (B, frames, F_i, C_i)."""
+    def call(self, wave: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
+        """Maps a waveform (B, T, 1) to feature maps (B, frames, F_i, C_i), the score last."""
+        del training  # nothing depends on it
         spectrogram = self.spectrogram(wave[..., 0])
         maps, ends = [], []
         for (first, last), stack in zip(self.bands, self.stacks, strict=True):
@@ -127,15 +127,9 @@ class ResolutionDiscriminator(keras.layers.Layer):
         spectrum = tf.signal.rfft(frames, [self.fft_size])
         return tf.stack([tf.math.real(spectrum), tf.math.imag(spectrum)], axis=3)
 
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config() | self._config
-        del config["autocast"]
-        return config
-
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class MultiResolutionDiscriminator(Network):
+class MultiResolutionDiscriminator(WaveDiscriminators):
     """Discriminators of the complex spectrogram at several resolutions.
 
     Source: Kumar et al. 2023 (Descript Audio Codec), section 3.3, in the form of gemelo-ai/vocos.
@@ -188,22 +182,3 @@ class MultiResolutionDiscriminator(Network):
             for i, (fft_size, hop_size) in enumerate(zip(fft_sizes, hop_sizes, strict=True))
         ]
         self.build((None, None, 1))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables; called by the constructor."""
-        for discriminator in self.discriminators:
-            discriminator.build(input_shape)
-        self.built = True
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[list[tf.Tensor]]:
-        """Maps a waveform (B, T, 1) to one list of feature maps per resolution.
-
-        Args:
-            wave: Signal.
-            training: Has no influence.
-
-        Returns:
-            Feature maps (B, frames, F_i, C_i) of all bands, the score last.
-        """
-        del training
-        return [discriminator(wave) for discriminator in self.discriminators]

@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from tf_gantts.errors import HparamsError
 from tf_gantts.layers.activations import activation
 from tf_gantts.layers.conv import Conv1D
-from tf_gantts.layers.pooling import AvgPool1D
 from tf_gantts.networks.hifigan import slope
-from tf_gantts.networks.network import Network, require_known
+from tf_gantts.networks.network import require_known
+from tf_gantts.networks.wave_discriminator import MultiScaleDiscriminators, WaveDiscriminator
 
 _POOL = {"kernel_size": 4, "stride": 2, "padding": 2}
 _FIRST_GROUPS = 4  # of the first grouped convolution, times 4 after each
 
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class HiFiGANScaleDiscriminator(keras.layers.Layer):
+class HiFiGANScaleDiscriminator(WaveDiscriminator):
     """One scale: waveform (B, T, in_channels) to the list of its feature maps, the score last.
 
     Source: Kong et al. 2020 (HiFi-GAN), section 2.3, after MelGAN's; argument names are
@@ -63,28 +62,27 @@ class HiFiGANScaleDiscriminator(keras.layers.Layer):
         use_spectral_norm: bool = False,
         **kwargs: Any,
     ) -> None:
-        # The first convolution must see the waveform before it is rounded to half precision.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(**kwargs)
         if len(kernel_sizes) != 4 or any(size % 2 == 0 for size in kernel_sizes):
             raise HparamsError(
                 f"HiFiGANScaleDiscriminator: kernel_sizes {list(kernel_sizes)} must be four odd"
                 " numbers"
             )
         nonlinear_activation_params = slope(nonlinear_activation, nonlinear_activation_params)
-        self._config: dict[str, Any] = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "kernel_sizes": list(kernel_sizes),
-            "channels": channels,
-            "max_downsample_channels": max_downsample_channels,
-            "max_groups": max_groups,
-            "bias": bias,
-            "downsample_scales": list(downsample_scales),
-            "nonlinear_activation": nonlinear_activation,
-            "nonlinear_activation_params": nonlinear_activation_params,
-            "use_weight_norm": use_weight_norm,
-            "use_spectral_norm": use_spectral_norm,
-        }
+        self.remember(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_sizes=list(kernel_sizes),
+            channels=channels,
+            max_downsample_channels=max_downsample_channels,
+            max_groups=max_groups,
+            bias=bias,
+            downsample_scales=list(downsample_scales),
+            nonlinear_activation=nonlinear_activation,
+            nonlinear_activation_params=nonlinear_activation_params,
+            use_weight_norm=use_weight_norm,
+            use_spectral_norm=use_spectral_norm,
+        )
         self.activation = activation(nonlinear_activation, nonlinear_activation_params)
         self.convs: list[Conv1D] = []
 
@@ -116,30 +114,9 @@ class HiFiGANScaleDiscriminator(keras.layers.Layer):
         add(following, wide)
         add(out_channels, last, self.variable_dtype)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables for inputs (B, T, in_channels)."""
-        channels = input_shape[-1]
-        for conv in self.convs:
-            conv.build((None, None, channels))
-            channels = conv.filters
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
-        """Maps a waveform (B, T, in_channels) to feature maps (B, T_i, C_i), the score last."""
-        x, maps = wave, []
-        for conv in self.convs[:-1]:
-            x = self.activation(conv(x, training=training))
-            maps.append(x)
-        return [*maps, self.convs[-1](x, training=training)]
-
-    def get_config(self) -> dict[str, Any]:
-        """Constructor arguments."""
-        config = super().get_config() | self._config
-        del config["autocast"]
-        return config
-
 
 @keras.saving.register_keras_serializable("tf_gantts")
-class HiFiGANMultiScaleDiscriminator(Network):
+class HiFiGANMultiScaleDiscriminator(MultiScaleDiscriminators):
     """Equal discriminators of the waveform and of ever more pooled copies of it.
 
     Source: Kong et al. 2020 (HiFi-GAN), section 2.3; numbers match jik876/hifi-gan.
@@ -167,8 +144,6 @@ class HiFiGANMultiScaleDiscriminator(Network):
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"name": "multi_scale_discriminator", "autocast": False} | kwargs)
-        if downsample_pooling != "AvgPool1d":
-            raise HparamsError(f"downsample_pooling {downsample_pooling!r} is unknown: AvgPool1d")
         if downsample_pooling_params is None:
             downsample_pooling_params = _POOL
         params = dict(discriminator_params or {})
@@ -180,9 +155,7 @@ class HiFiGANMultiScaleDiscriminator(Network):
             discriminator_params=params,
             follow_official_norm=follow_official_norm,
         )
-        self.pooling = AvgPool1D(
-            **downsample_pooling_params, name="pooling", dtype=self.full_precision
-        )
+        self.pooling = self.build_pooling(downsample_pooling, downsample_pooling_params)
         self.discriminators = []
         for i in range(scales):
             if follow_official_norm:
@@ -191,26 +164,3 @@ class HiFiGANMultiScaleDiscriminator(Network):
                 HiFiGANScaleDiscriminator(**params, name=f"scale_{i}", dtype=self.dtype_policy)
             )
         self.build((None, None, params.get("in_channels", 1)))
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Creates the variables; called by the constructor."""
-        for discriminator in self.discriminators:
-            discriminator.build(input_shape)
-        self.built = True
-
-    def call(self, wave: tf.Tensor, training: bool = False) -> list[list[tf.Tensor]]:
-        """Maps a waveform (B, T, in_channels) to one list of feature maps per scale.
-
-        Args:
-            wave: Signal.
-            training: Whether spectral normalisation refines its singular vectors.
-
-        Returns:
-            Feature maps (B, T_i, C_i), the score last.
-        """
-        outputs = []
-        for i, discriminator in enumerate(self.discriminators):
-            if i:
-                wave = self.pooling(wave)
-            outputs.append(discriminator(wave, training=training))
-        return outputs
