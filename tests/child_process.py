@@ -1,9 +1,15 @@
-"""Scripts in a process of their own, where exports have nothing but TensorFlow."""
+"""Processes of their own: for exports, which have nothing but TensorFlow, and for trainings."""
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def in_child(script, *arguments):
@@ -24,3 +30,26 @@ def in_child(script, *arguments):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def training_words(folder, features, name, values, *more):
+    """Writes a recipe to FOLDER/NAME.yaml; returns the arguments that train it in FOLDER/NAME."""
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return [f"--hparams={path}", f"--features={features}", f"--run={folder / name}", *more]
+
+
+def train_in_child(*commands):
+    """Trains once with each list of arguments, all in one process that starts afresh."""
+    script = """
+        import json, sys
+        from tf_gantts import command, train
+        sys.exit(max(command.run(train.main, words) for words in json.loads(sys.argv[1])))
+        """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), json.dumps(commands)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]

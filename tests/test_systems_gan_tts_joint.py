@@ -1,15 +1,11 @@
 """GAN-TTS that finds durations while it trains: phases, compiled, resumed, on replicas."""
 
-import json
 import logging
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
+from child_process import train_in_child, training_words
 from tiny_gan_tts import (
     FRAMES,
     STATISTICS,
@@ -33,8 +29,6 @@ from tf_gantts.systems import build_system, load_acoustic
 from tf_gantts.systems.gan_tts import ADVERSARIAL, RECONSTRUCTION
 from tf_gantts.training.checkpoint import open_checkpoint, restore
 
-ROOT = Path(__file__).resolve().parent.parent
-
 JOINT = {
     "aligner": "forward_sum",
     "align_jointly": True,
@@ -44,13 +38,6 @@ JOINT = {
     "adversarial_start_steps": 8,
 }
 STILL = {"generator_params": {"noise_dim": 0}}  # which is drawn otherwise under XLA
-
-# Reads argument lists as JSON and trains once with each.
-_TRAIN = """
-import json, sys
-from tf_gantts import command, train
-sys.exit(max(command.run(train.main, words) for words in json.loads(sys.argv[1])))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -208,9 +195,7 @@ def runs(features, tmp_path_factory):
     }
 
     def words(name, *more):
-        path = folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(recipe(**values)))
-        return [f"--hparams={path}", f"--features={features}", f"--run={folder / name}", *more]
+        return training_words(folder, features, name, recipe(**values), *more)
 
     commands = [
         words(
@@ -218,13 +203,7 @@ def runs(features, tmp_path_factory):
         ),
         words("whole", "--strategy=cpu"),
     ]
-    result = subprocess.run(
-        [sys.executable, "-c", _TRAIN, json.dumps(commands)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    train_in_child(*commands)
     return folder
 
 

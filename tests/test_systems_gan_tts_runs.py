@@ -1,35 +1,20 @@
 """GAN-TTS as a system: compiled steps, exact resume, replicas, half precision."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
+from child_process import train_in_child, training_words
 from tiny_gan_tts import assert_same, build_training, make_batch, make_store, recipe, state_of
 
 from tf_gantts.evaluation.curves import read_curves
 from tf_gantts.systems.gan_tts import ADVERSARIAL, RECONSTRUCTION, WARM_UP
 from tf_gantts.training.checkpoint import open_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
-
 # Starts of windows and noise are drawn otherwise under XLA: here there is one place and no noise.
 STILL = {
     "generator_params": {"noise_dim": 0},
     "realism_discriminator_params": {"window_sizes": [48]},
 }
-
-
-# Reads argument lists as JSON and trains once with each.
-_TRAIN = """
-import json, sys
-from tf_gantts import command, train
-sys.exit(max(command.run(train.main, words) for words in json.loads(sys.argv[1])))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -54,39 +39,27 @@ def test_compiled_steps_are_the_plain_ones(batch, phase):
     assert_same(state_of(compiled), state_of(plain), atol=1e-5)
 
 
-def words_of(folder, features, name, *more, **values):
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(recipe(**values)))
-    return [f"--hparams={path}", f"--features={features}", f"--run={folder / name}", *more]
-
-
 @pytest.fixture(scope="module")
 def runs(features, tmp_path_factory):
     """`whole` and, by two replicas, `two`: four steps of three phases; `half` stops after two."""
     folder = tmp_path_factory.mktemp("runs")
-    values = {
-        "discriminator_train_start_steps": 1,
-        "adversarial_start_steps": 2,
-        "use_adaptive_weight": True,
-        "generator_ema_decay": 0.9,
-        "train_max_steps": 4,
-        "log_interval_steps": 1,
-        "save_interval_steps": 2,
-        "eval_interval_steps": 4,
-    }
-    commands = [
-        words_of(folder, features, "two", "--strategy=mirrored", "--replicas=2", **values),
-        words_of(folder, features, "whole", "--strategy=cpu", **values),
-        words_of(folder, features, "half", "--set=train_max_steps=2", **values),
-        words_of(folder, features, "half", "--resume", **values),
-    ]
-    result = subprocess.run(
-        [sys.executable, "-c", _TRAIN, json.dumps(commands)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    values = recipe(
+        discriminator_train_start_steps=1,
+        adversarial_start_steps=2,
+        use_adaptive_weight=True,
+        generator_ema_decay=0.9,
+        train_max_steps=4,
+        log_interval_steps=1,
+        save_interval_steps=2,
+        eval_interval_steps=4,
     )
-    assert result.returncode == 0, result.stderr[-3000:]
+    commands = [
+        training_words(folder, features, "two", values, "--strategy=mirrored", "--replicas=2"),
+        training_words(folder, features, "whole", values, "--strategy=cpu"),
+        training_words(folder, features, "half", values, "--set=train_max_steps=2"),
+        training_words(folder, features, "half", values, "--resume"),
+    ]
+    train_in_child(*commands)
     return folder
 
 

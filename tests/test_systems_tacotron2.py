@@ -1,15 +1,11 @@
 """Tacotron 2 as a system: learning, exact resume, replicas, evaluation by speaking, mistakes."""
 
-import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-import yaml
+from child_process import train_in_child, training_words
 from tiny_speech import build, recipe
 
 from tf_gantts import command, train
@@ -18,7 +14,6 @@ from tf_gantts.errors import HparamsError
 from tf_gantts.evaluation.curves import read_curves
 from tf_gantts.training.checkpoint import open_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
 NOISY = {
     "model_params": {"p_zoneout": 0.1},
     "input_mask_params": {"freq_mask": 20, "time_mask": 20},
@@ -36,12 +31,6 @@ QUIET = {
     "use_guided_attention": True,
     "num_save_intermediate_results": 0,
 }
-# Reads argument lists as JSON and trains once with each.
-_TRAIN = """
-import json, sys
-from tf_gantts import command, train
-sys.exit(max(command.run(train.main, words) for words in json.loads(sys.argv[1])))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +40,7 @@ def store(spoken_store):
 
 
 def words_of(values, folder, store, name, *more):
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(recipe(**values)))
-    return [f"--hparams={path}", f"--features={store}", f"--run={folder / name}", *map(str, more)]
-
-
-def train_all(*commands):
-    result = subprocess.run(
-        [sys.executable, "-c", _TRAIN, json.dumps(commands)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
+    return training_words(folder, store, name, recipe(**values), *more)
 
 
 def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(spoken_store, tmp_path):
@@ -72,10 +49,10 @@ def test_a_resumed_run_is_the_unbroken_one_bit_for_bit(spoken_store, tmp_path):
     whole = words_of(NOISY | steps, tmp_path, spoken_store, "whole")
     mute = NOISY | steps | {"num_save_intermediate_results": 0}
     killed = words_of(mute, tmp_path, spoken_store, "killed", "--resume")
-    train_all(whole)
+    train_in_child(whole)
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     shutil.rmtree(tmp_path / "killed" / "checkpoints" / "step-00000004")
-    train_all(killed)
+    train_in_child(killed)
     ours, theirs = (open_checkpoint(tmp_path / name, 4).arrays() for name in ("whole", "killed"))
     assert {name.split("/")[0] for name in ours} >= {"network", "optimizer", "average"}
     for name, value in ours.items():
@@ -101,7 +78,7 @@ def test_two_replicas_train_as_one(spoken_store, tmp_path):
     """Also the batch normalisation and the counts of what is not padding."""
     values = QUIET | {"train_max_steps": 2, "log_interval_steps": 1, "eval_interval_steps": 2}
     two = words_of(values, tmp_path, spoken_store, "two", "--strategy=mirrored", "--replicas=2")
-    train_all(two, words_of(values, tmp_path, spoken_store, "one", "--strategy=cpu"))
+    train_in_child(two, words_of(values, tmp_path, spoken_store, "one", "--strategy=cpu"))
     one, two = (open_checkpoint(tmp_path / name).arrays() for name in ("one", "two"))
     assert one.keys() == two.keys()
     for name, value in one.items():
