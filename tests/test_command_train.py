@@ -28,9 +28,10 @@ def test_dry_run_prints_the_plan_without_features(tmp_path, capsys):
 
 def test_dry_run_counts_the_steps_of_an_epoch(small_store, tmp_path, capsys):
     arguments = ("--hparams", MELGAN, "--features", small_store, "--run", tmp_path, "--dry-run")
-    assert _run(*arguments, "--set", "batch_size=2") == 0
+    assert _run(*arguments, "--set", "batch_size=2", "train_max_steps=7", "--set=seed=3") == 0
     printed = capsys.readouterr().out
     assert "6 train, 1 valid, 1 test; 3 steps per epoch" in printed
+    assert "generator       7 steps" in printed
     assert "ready" in printed
 
 

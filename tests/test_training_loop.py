@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
+from tf_gantts.data.lock import locked
+from tf_gantts.errors import CheckpointError
 from tf_gantts.evaluation.curves import read_scalars
 from tf_gantts.training.checkpoint import checkpoint_steps, open_checkpoint
 
@@ -63,10 +65,14 @@ def _command(recipe, features, run, *extra):
     ]
 
 
-def _train(*arguments) -> str:
-    result = subprocess.run(
+def _run(*arguments):
+    return subprocess.run(
         _command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def _train(*arguments) -> str:
+    result = _run(*arguments)
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stderr
 
@@ -164,17 +170,28 @@ def test_two_replicas_equal_one(recipe, small_store, unbroken, tmp_path):
 
 def test_a_run_is_not_overwritten(recipe, small_store, unbroken):
     before = _arrays(unbroken, 12)
-    result = subprocess.run(
-        _command(recipe, small_store, unbroken),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = _run(recipe, small_store, unbroken)
     assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith("error: ")
     assert "--resume" in result.stderr
     _assert_equal(before, _arrays(unbroken, 12))
+
+
+def test_only_one_process_trains_in_a_run(recipe, small_store, unbroken):
+    with locked(unbroken, "training", CheckpointError):
+        result = _run(recipe, small_store, unbroken, "--resume")
+    assert result.returncode == 2
+    assert "another training is at work here" in result.stderr.strip().splitlines()[-1]
+    assert checkpoint_steps(unbroken)[-1] == 12
+
+
+def test_a_recipe_that_does_not_fit_changes_nothing(recipe, small_store, unbroken):
+    before = (unbroken / "hparams.yaml").read_bytes()
+    wider = "--set=generator_params.channels=32"
+    result = _run(recipe, small_store, unbroken, "--resume", wider)
+    assert result.returncode == 2
+    assert "error: " in result.stderr.strip().splitlines()[-1]
+    assert (unbroken / "hparams.yaml").read_bytes() == before
 
 
 def test_wandb_offline(recipe, small_store, tmp_path):

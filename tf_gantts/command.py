@@ -71,6 +71,18 @@ def argument_parser(program: str, description: str) -> argparse.ArgumentParser:
     )
 
 
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Adds `--set`, the overrides of `load_hparams`."""
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace hyper-parameters; may be given several times",
+    )
+
+
 def checkpoint_name(text: str) -> str | int:
     """Type of the argument --checkpoint: `best`, `latest` or a step number."""
     if text in ("best", "latest"):

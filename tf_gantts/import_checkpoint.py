@@ -86,13 +86,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--hparams", type=Path, help="recipe for what --config leaves open; default the source's"
     )
-    p.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a hyper-parameter; may be given several times",
-    )
+    command.add_set(p)
     return p
 
 

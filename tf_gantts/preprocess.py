@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tf_gantts.command import argument_parser, load_tensorflow
+from tf_gantts.command import add_set, argument_parser, load_tensorflow
 from tf_gantts.data.corpora import KINDS
 from tf_gantts.data.preprocess import preprocess
 from tf_gantts.hparams import GanTtsHparams, load_hparams
@@ -33,14 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--jobs", type=int, help="number of processes (default: num_workers of the YAML file)"
     )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace hyper-parameters",
-    )
+    add_set(parser)
     parser.add_argument(
         "--force", action="store_true", help="make the features anew even if they are complete"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shlex
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_gantts import command
+from tf_gantts.data.lock import locked
 from tf_gantts.errors import CheckpointError, FeatureStoreError
 from tf_gantts.hparams import Hparams, dump_hparams, load_hparams
 
@@ -29,13 +31,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--hparams", required=True, type=Path, help="hyper-parameter file (YAML)")
     p.add_argument("--features", help="feature store; default features/<hparams name>")
     p.add_argument("--run", type=Path, help="run directory; default runs/<hparams name>")
-    p.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace a hyper-parameter; may be given several times",
-    )
+    command.add_set(p)
     p.add_argument(
         "--init-from",
         type=Path,
@@ -87,13 +83,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, run: Path) -> int:
-    """Builds everything and trains to the end or to a signal; both exit with 0."""
-    import tensorflow as tf
+    """Trains to the end or to a signal; both exit with 0.
 
-    from tf_gantts.systems import build_system, initialize
-    from tf_gantts.training.checkpoint import open_checkpoint, require_resumable
-    from tf_gantts.training.loggers import make_loggers
-    from tf_gantts.training.loop import Trainer
+    Raises:
+        CheckpointError: If another process trains in the same run directory.
+    """
     from tf_gantts.training.strategy import is_chief, make_strategy
 
     strategy = make_strategy(
@@ -103,6 +97,28 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
         arguments.tpu_zone,
         arguments.tpu_project,
     )
+    run.mkdir(parents=True, exist_ok=True)
+    chief = is_chief(strategy)  # the others write nothing
+    with locked(run, "training", CheckpointError) if chief else contextlib.nullcontext():
+        return _train(arguments, hparams, store, run, strategy, chief)
+
+
+def _train(
+    arguments: argparse.Namespace,
+    hparams: Hparams,
+    store: FeatureStore,
+    run: Path,
+    strategy: Any,
+    chief: bool,
+) -> int:
+    """Builds everything and trains in a run directory of its own."""
+    import tensorflow as tf
+
+    from tf_gantts.systems import build_system, initialize
+    from tf_gantts.training.checkpoint import open_checkpoint, require_resumable
+    from tf_gantts.training.loggers import make_loggers
+    from tf_gantts.training.loop import Trainer
+
     tf.config.experimental.enable_op_determinism()  # exact resume
     checkpoint = open_checkpoint(run) if arguments.resume else None
     initial = _initial_checkpoint(arguments)
@@ -121,9 +137,6 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
         system.prepare_training()
     source = system.training_source(store)
     first_step = checkpoint.meta.step if checkpoint else 0
-    chief = is_chief(strategy)
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "hparams.yaml").write_text(dump_hparams(hparams))
     loggers = make_loggers(run, hparams, first_step, chief)
     held_out = _held_out(system, store, strategy)
     trainer = Trainer(
@@ -140,6 +153,8 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     if checkpoint is not None:
         trainer.restore(checkpoint)
         _LOG.info("resuming %s after step %d", run, trainer.step)
+    if chief:  # only now that the recipe is known to fit the run
+        (run / "hparams.yaml").write_text(dump_hparams(hparams))
     try:
         finished = trainer.fit()
     finally:
@@ -180,10 +195,13 @@ def _initial_checkpoint(arguments: argparse.Namespace) -> Checkpoint | None:
 
 
 def _check_run(run: Path, resume: bool) -> None:
-    from tf_gantts.training.checkpoint import checkpoint_steps
+    from tf_gantts.training.checkpoint import checkpoint_steps, require_checkpoints
 
-    steps = checkpoint_steps(run)
-    if steps and not resume:
+    if run.exists() and not run.is_dir():
+        raise CheckpointError(f"{run}: a file; a folder for the run is expected")
+    if resume:
+        require_checkpoints(run)
+    elif steps := checkpoint_steps(run):
         raise CheckpointError(
             f"{run} holds a run of {steps[-1]} steps; add --resume to go on, or choose another"
             " --run"

@@ -173,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the benchmark; returns its exit status."""
     parser = command.argument_parser("tools/benchmark.py", __doc__.splitlines()[0])
     parser.add_argument("--hparams", type=Path, default=ROOT / "hparams" / "melgan.yaml")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    command.add_set(parser)
     parser.add_argument("--corpus", type=Path, help="recordings; default: a small built-in corpus")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each row")

@@ -197,7 +197,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the benchmark; returns its exit status."""
     parser = benchmark.command.argument_parser("tools/benchmark_torch.py", __doc__.splitlines()[0])
     parser.add_argument("--hparams", type=Path, default=benchmark.ROOT / "hparams" / "melgan.yaml")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    benchmark.command.add_set(parser)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--runs", type=int, default=5, help="timed runs of each row")
     parser.add_argument("--only", choices=["generator", "train"], help="kind of rows to measure")

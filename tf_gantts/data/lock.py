@@ -9,28 +9,33 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tf_gantts.errors import FeatureStoreError
+from tf_gantts.errors import GanTTSError
 
 _LOG = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keeps a second run out of a folder; the lock ends with the process, however it ends.
+def locked(folder: Path, work: str, error: type[GanTTSError]) -> Iterator[None]:
+    """Keeps a second process out of a folder; the lock ends with the process, however it ends.
+
+    Args:
+        folder: An existing folder.
+        work: What is done there, for the message.
+        error: What is raised.
 
     Raises:
-        FeatureStoreError: If another process holds the lock.
+        GanTTSError: `error`, if another process holds the lock.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise FeatureStoreError(
-            f"{folder}: another preprocessing is at work here; wait for it or choose another folder"
+        raise error(
+            f"{folder}: another {work} is at work here; wait for it or choose another folder"
         ) from None
-    except OSError as error:  # some network file systems know no locks
-        _LOG.warning("%s cannot be locked (%s): start no second run on it", folder, error.strerror)
+    except OSError as reason:  # some network file systems know no locks
+        _LOG.warning("%s cannot be locked (%s): start no second %s", folder, reason.strerror, work)
     try:
         yield
     finally:

@@ -68,7 +68,7 @@ def write_model_made(
     if folder.resolve() == Path(source.path).resolve():
         raise FeatureStoreError(f"{folder}: holds the recordings' own mels; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, "mel extraction", FeatureStoreError):
         parts = PartFolder(folder / PARTS_NAME)
         parts.clean()
         statistics = StatisticsAccumulator(source.spec.num_mels)

@@ -73,7 +73,7 @@ def preprocess(
     described = _describe(hparams, corpora, utterances)
     _require_usable(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, "preprocessing", FeatureStoreError):
         if not force and _is_complete(folder, settings, described):
             return None
         parts = PartFolder(folder / PARTS_NAME)

@@ -195,6 +195,26 @@ def checkpoint_steps(run: Path) -> list[int]:
     return sorted(int(path.name.removeprefix("step-")) for path in found)
 
 
+def require_checkpoints(run: Path) -> list[int]:
+    """Steps of the checkpoints in a run, ascending.
+
+    Raises:
+        CheckpointError: If there is no such run, or none in it.
+    """
+    if not run.is_dir():
+        raise CheckpointError(
+            f"{run}: no such run; train one with `python -m tf_gantts.train --hparams FILE"
+            f" --run {run}`"
+        )
+    steps = checkpoint_steps(run)
+    if not steps:
+        raise CheckpointError(
+            f"{run}: holds no checkpoint; expected {run}/checkpoints/step-*; train with"
+            f" `python -m tf_gantts.train --hparams FILE --run {run}`"
+        )
+    return steps
+
+
 def open_checkpoint(run: str | Path, which: str | int = "latest") -> Checkpoint:
     """Finds a checkpoint of a run.
 
@@ -207,17 +227,7 @@ def open_checkpoint(run: str | Path, which: str | int = "latest") -> Checkpoint:
             latest checkpoint is passed over, with a warning, if an older whole one exists.
     """
     run = Path(run)
-    if not run.is_dir():
-        raise CheckpointError(
-            f"{run}: no such run; train one with `python -m tf_gantts.train --hparams FILE"
-            f" --run {run}`"
-        )
-    steps = checkpoint_steps(run)
-    if not steps:
-        raise CheckpointError(
-            f"{run}: holds no checkpoint; expected {run}/checkpoints/step-*; train with"
-            f" `python -m tf_gantts.train --hparams FILE --run {run}`"
-        )
+    steps = require_checkpoints(run)
     if which == "latest":
         candidates = steps[::-1]
     elif which == "best":
