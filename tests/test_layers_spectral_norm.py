@@ -21,9 +21,17 @@ def test_vectors_start_at_length_one_and_are_not_trained(conv):
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
 
 
+def test_an_untrained_kernel_has_its_largest_singular_value_near_one(conv):
+    kernel = conv.kernel.value("float32").numpy().reshape(-1, 6)
+    assert np.linalg.svd(kernel, compute_uv=False)[0] == pytest.approx(1.0, abs=0.05)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_value_and_gradient_take_the_vectors_as_constants(conv, training):
     rng = np.random.default_rng(0)
+    for vector in (conv.weight_u, conv.weight_v):  # not at the end of the iteration
+        values = vector.numpy() + 0.2 * rng.standard_normal(vector.shape)
+        vector.assign(values / np.linalg.norm(values))
     weight = conv.weight_orig.numpy().reshape(-1, 6).astype(np.float64)
     u, v = conv.weight_u.numpy(), conv.weight_v.numpy()
     if training:

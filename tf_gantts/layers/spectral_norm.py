@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import keras
 import tensorflow as tf
 
 from tf_gantts.layers.weight_norm import Initializer, add_variable
 
 _EPSILON = 1e-12  # smallest length that is divided by, as in PyTorch
+_FIRST_ITERATIONS = 15  # as in torch.nn.utils.parametrizations.spectral_norm
 
 
 class SpectralWeight:
@@ -19,7 +18,8 @@ class SpectralWeight:
     kernel (..., n) counts as a matrix (rows, n), rows being all axes but the last, which is the
     transpose of PyTorch's. Its singular vectors are estimated by one power iteration per forward
     call in training and stay as they are otherwise. They follow from the weights alone, so all
-    replicas of a data-parallel step compute the same ones.
+    replicas of a data-parallel step compute the same ones. The first ones are good estimates
+    already: with random vectors an untrained network multiplies its input by millions.
 
     Variables of the layer: `weight_orig`, and the singular vectors `weight_u` (n,) and
     `weight_v` (rows,), which are not trained.
@@ -35,12 +35,14 @@ class SpectralWeight:
     ) -> None:
         dtype = layer.variable_dtype
         normal = keras.initializers.RandomNormal(0.0, 1.0)
-        self.weight_orig = add_variable(layer, "weight_orig", initializer(shape, dtype=dtype))
-        vectors = {"weight_u": shape[-1], "weight_v": math.prod(shape[:-1])}
-        self.weight_u, self.weight_v = (
-            add_variable(layer, name, unit(normal((length,), dtype=dtype)), trainable=False)
-            for name, length in vectors.items()
-        )
+        weight = tf.convert_to_tensor(initializer(shape, dtype=dtype))
+        rows = tf.reshape(weight, (-1, shape[-1]))
+        u = unit(normal((shape[-1],), dtype=dtype))
+        for _ in range(_FIRST_ITERATIONS):
+            u, v = power_iteration(rows, u)
+        self.weight_orig = add_variable(layer, "weight_orig", weight)
+        self.weight_u = add_variable(layer, "weight_u", u, trainable=False)
+        self.weight_v = add_variable(layer, "weight_v", v, trainable=False)
 
     def value(self, dtype: str, training: bool = False) -> tf.Tensor:
         """The kernel, normalised in the variables' precision and then cast to `dtype`.
