@@ -88,7 +88,7 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
     Raises:
         CheckpointError: If another process trains in the same run directory.
     """
-    from tf_gantts.training.strategy import is_chief, make_strategy
+    from tf_gantts.training.strategy import make_strategy
 
     strategy = make_strategy(
         arguments.strategy,
@@ -97,10 +97,8 @@ def train(arguments: argparse.Namespace, hparams: Hparams, store: FeatureStore, 
         arguments.tpu_zone,
         arguments.tpu_project,
     )
-    run.mkdir(parents=True, exist_ok=True)
-    chief = is_chief(strategy)  # the others write nothing
-    with locked(run, "training", CheckpointError) if chief else contextlib.nullcontext():
-        return _train(arguments, hparams, store, run, strategy, chief)
+    with contextlib.ExitStack() as claims:
+        return _train(arguments, hparams, store, run, strategy, claims)
 
 
 def _train(
@@ -109,16 +107,21 @@ def _train(
     store: FeatureStore,
     run: Path,
     strategy: Any,
-    chief: bool,
+    claims: contextlib.ExitStack,
 ) -> int:
-    """Builds everything and trains in a run directory of its own."""
+    """Builds everything and trains; what it claims is given back when `claims` is closed."""
     import tensorflow as tf
 
     from tf_gantts.systems import build_system, initialize
     from tf_gantts.training.checkpoint import open_checkpoint, require_resumable
     from tf_gantts.training.loggers import make_loggers
     from tf_gantts.training.loop import Trainer
+    from tf_gantts.training.strategy import is_chief
 
+    chief = is_chief(strategy)  # the others write nothing
+    lock = locked(run, "training", CheckpointError) if chief else contextlib.nullcontext()
+    if arguments.resume:
+        claims.enter_context(lock)  # before the run's last checkpoint is read
     tf.config.experimental.enable_op_determinism()  # exact resume
     checkpoint = open_checkpoint(run) if arguments.resume else None
     initial = _initial_checkpoint(arguments)
@@ -136,6 +139,9 @@ def _train(
         origin = initialize(system, initial) if initial else ""
         system.prepare_training()
     source = system.training_source(store)
+    if not arguments.resume:
+        run.mkdir(parents=True, exist_ok=True)
+        claims.enter_context(lock)
     first_step = checkpoint.meta.step if checkpoint else 0
     loggers = make_loggers(run, hparams, first_step, chief)
     held_out = _held_out(system, store, strategy)
