@@ -155,7 +155,7 @@ def describe(row: dict[str, Any], result: dict[str, Any]) -> str:
     if case in ("train", "teach"):
         return (
             f"{result['cpu_seconds']:.2f} CPU-s, {result['wall_seconds']:.2f} s wall per step;"
-            f" traced {result['traces']}x in {result['trace_seconds']:.1f} s,"
+            f" traced {result['traces']}x, the first one {result['first_step_seconds']:.1f} s,"
             f" peak {result['peak_rss_gib']:.1f} GiB"
         )
     if case == "input":

@@ -41,3 +41,36 @@ def hparams_of(options: argparse.Namespace, *overrides: str) -> Any:
         overrides: Further `key=value` items.
     """
     return load_hparams(options.hparams, [*options.set, *overrides])
+
+
+def measure_step(system: Any, batch: Any, options: argparse.Namespace) -> dict[str, Any]:
+    """One training step of the phase `options.phase`, compiled as in training.
+
+    Args:
+        system: The system, prepared for training.
+        batch: What the step is given, already in memory.
+        options: The benchmark's options `phase` and `runs`.
+    """
+    from tf_gantts.training.fixed_order import compile_step
+
+    traces = 0
+
+    def train_step(batch: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        return system.train_step(batch, options.phase)
+
+    def run() -> list[float]:
+        return [float(value) for value in step(batch).values()]
+
+    start = time.perf_counter()
+    step = compile_step(train_step, batch)
+    run()
+    first_step = time.perf_counter() - start
+    timing = measure(run, options.runs)
+    return {
+        "cpu_seconds": timing.cpu,
+        "wall_seconds": timing.wall,
+        "first_step_seconds": first_step,
+        "traces": traces,
+    }

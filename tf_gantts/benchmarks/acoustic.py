@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from typing import Any
 
-from tf_gantts.benchmarks import hparams_of, measure
+from tf_gantts.benchmarks import hparams_of, measure, measure_step
 
 TRAIN_ROWS = 8
 FRAMES = 600  # 7 s at 22,050 Hz and hop 256
@@ -17,25 +16,12 @@ TOKENS_OF_TEXT = 26  # of a BERT, to as many symbols
 
 def teach_case(options: argparse.Namespace) -> dict[str, Any]:
     """One training step of 8 x 600 frames of 100 symbols each, already in memory."""
-    import tensorflow as tf
-
     from tf_gantts.systems import build_system
 
     hparams = hparams_of(options, f"mixed_precision={options.precision}")
     system = build_system(hparams, hparams.mel_spec, None)
     system.prepare_training()
-    batch = _recordings(system)
-    step = tf.function(lambda b: system.train_step(b, options.phase), autograph=False)
-    start = time.perf_counter()
-    step.get_concrete_function(batch)
-    tracing = time.perf_counter() - start
-    timing = measure(lambda: [float(value) for value in step(batch).values()], options.runs)
-    return {
-        "cpu_seconds": timing.cpu,
-        "wall_seconds": timing.wall,
-        "trace_seconds": tracing,
-        "traces": step.experimental_get_tracing_count(),
-    }
+    return measure_step(system, _recordings(system), options)
 
 
 def speak_case(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from tf_gantts.benchmarks import hparams_of, measure
+from tf_gantts.benchmarks import hparams_of, measure, measure_step
 
 CLIP_FRAMES = 862  # 10 s at 22,050 Hz and hop 256
 _CHUNK_FRAMES = 16
@@ -88,26 +88,15 @@ def train_case(options: argparse.Namespace) -> dict[str, Any]:
             0.1 * rng.normal(size=(rows, frames * hparams.hop_size, 1)), tf.float32
         ),
     }
-    step = tf.function(lambda b: system.train_step(b, options.phase), autograph=False)
-    start = time.perf_counter()
-    step.get_concrete_function(batch)
-    tracing = time.perf_counter() - start
-    timing = measure(lambda: float(step(batch)["generator_loss"]), options.runs)
-    return {
-        "cpu_seconds": timing.cpu,
-        "wall_seconds": timing.wall,
-        "trace_seconds": tracing,
-        "traces": step.experimental_get_tracing_count(),
-    }
+    return measure_step(system, batch, options)
 
 
 def input_case(options: argparse.Namespace) -> dict[str, Any]:
     """Share of the step time that training waits for its input, and batches per second alone."""
-    import tensorflow as tf
-
     from tf_gantts.data.segments import SegmentSource
     from tf_gantts.data.store import open_store
     from tf_gantts.systems import build_system
+    from tf_gantts.training.fixed_order import compile_step
 
     hparams = hparams_of(options, f"mixed_precision={options.precision}")
     store = open_store(options.features)
@@ -123,9 +112,10 @@ def input_case(options: argparse.Namespace) -> dict[str, Any]:
     batches = measure(lambda: next(alone)["audio"].numpy(), 50)
     system = build_system(hparams, store.spec, store.statistics)
     system.prepare_training()
-    step = tf.function(lambda b: system.train_step(b, options.phase), autograph=False)
     iterator = iter(source.dataset())
-    float(step(next(iterator))["generator_loss"])
+    batch = next(iterator)
+    step = compile_step(lambda b: system.train_step(b, options.phase), batch)
+    float(step(batch)["generator_loss"])
     waiting, start = 0.0, time.perf_counter()
     for _ in range(_INPUT_STEPS):
         before = time.perf_counter()

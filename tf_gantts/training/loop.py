@@ -18,6 +18,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from tf_gantts.evaluation.scores import merit
 from tf_gantts.training import checkpoint as checkpoints
 from tf_gantts.training.checkpoint import Meta
+from tf_gantts.training.fixed_order import compile_step
 from tf_gantts.training.loggers import Loggers
 from tf_gantts.training.monitor import CollapseMonitor
 from tf_gantts.training.system import HeldOut, System, TrainingSource
@@ -104,13 +105,13 @@ class Trainer:
         shapes = tuple(tuple(t.shape) for t in tf.nest.flatten(batch, expand_composites=True))
         if (phase, shapes) not in self._steps:
 
-            @tf.function(autograph=False)
             def step(batch: Any) -> Mapping[str, tf.Tensor]:
                 scalars = self._strategy.run(self.system.train_step, args=(batch, phase))
                 mean = tf.distribute.ReduceOp.MEAN
                 return {k: self._strategy.reduce(mean, v, axis=None) for k, v in scalars.items()}
 
-            self._steps[phase, shapes] = step
+            replicas = self._strategy.num_replicas_in_sync
+            self._steps[phase, shapes] = compile_step(step, batch, replicas)
         return self._steps[phase, shapes]
 
     def batches(self, first_step: int) -> Iterator[Any]:
