@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import platform
 import re
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from chromium import Chromium
 
 from tf_gantts.audio.files import read_audio, write_wav
 from tf_gantts.audio.mel_spec import PROFILES
+from tf_gantts.evaluation import machine
 from tf_gantts.evaluation.bootstrap import bootstrap_mean
 from tf_gantts.evaluation.curves import Curve
 from tf_gantts.evaluation.f0 import COLUMNS as F0_COLUMNS
@@ -358,6 +360,17 @@ def test_machine_facts_name_versions_and_no_person():
     assert socket.gethostname() not in joined
     if getpass.getuser() != "root":
         assert getpass.getuser() not in joined
+
+
+def test_the_processor_is_told_with_family_and_model(monkeypatch, tmp_path):
+    path = tmp_path / "cpuinfo"
+    monkeypatch.setattr(machine, "_CPU_INFO", path)
+    assert machine.processor() == (platform.processor() or platform.machine())
+    core = "processor\t: {}\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n\n"
+    path.write_text(core.format(0) + core.format(1))
+    assert machine.processor() == "AMD EPYC (family 25, model 17)"
+    path.write_text("processor\t: 0\nmodel name\t: ARMv8\n")
+    assert machine.processor() == "ARMv8"
 
 
 def test_the_page_needs_neither_tensorflow_nor_a_system():

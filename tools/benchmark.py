@@ -29,6 +29,7 @@ from tf_gantts.benchmarks import hparams_of
 from tf_gantts.benchmarks.acoustic import speak_case, teach_case
 from tf_gantts.benchmarks.vocoder import generator_case, input_case, stream_case, train_case
 from tf_gantts.errors import GanTTSError
+from tf_gantts.evaluation.machine import processor
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -195,11 +196,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.case:
         return child(options)
+    print(f"{processor()}, {os.cpu_count()} cores, {options.hparams.name}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         results = [_run(row, options, Path(folder)) for row in rows(options)]
     if options.json:
         report = {
-            "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "os": platform.platform()},
+            "machine": {"cpu": processor(), "cores": os.cpu_count(), "os": platform.platform()},
             "hparams": str(options.hparams),
             "overrides": options.set,
             "runs": options.runs,
@@ -281,14 +283,6 @@ def _tool(name: str, *arguments: str) -> None:
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
         raise GanTTSError(f"tools/{name} failed: {result.stderr.strip().splitlines()[-1]}")
-
-
-def cpu_name() -> str:
-    """The processor, as the system names it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Speed of the same recipe in PyTorch on this machine, to compare with tools/benchmark.py.
 
-Needs torch (2.13.0 was used), numpy and PyYAML; the package never imports PyTorch. The networks,
-in tools/torch_networks.py, compute what the reference implementations do. Rows are measured as in
-tools/benchmark.py, which can run them alternately with its own (--torch): random input, a process
-per row, medians of CPU and wall seconds after one warm-up call. Train steps:
+Needs torch (2.13.0 was used), numpy, pydantic and PyYAML; the package never imports PyTorch. The
+networks, in tools/torch_networks.py, compute what the reference implementations do. Rows are
+measured as in tools/benchmark.py, which can run them alternately with its own (--torch): random
+input, a process per row, medians of CPU and wall seconds after one warm-up call. Train steps:
 
 - generator: G forward, STFT or mel loss, update of G.
 - adversarial: ParallelWaveGAN's order of work. G forward, the same loss, D(fake), D(real) without
@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.row:
         print(json.dumps(measure_row(hparams, options.row, options.runs)))
         return 0
-    report = {"cpu": benchmark.cpu_name(), "torch": torch.__version__, **vars(options), "rows": []}
+    report = {"cpu": benchmark.processor(), "torch": torch.__version__, **vars(options), "rows": []}
     os.environ.update(benchmark.TORCH_ENVIRONMENT)
     cases = [case for case in _CASES if options.only in (None, case["case"])]
     with concurrent.futures.ProcessPoolExecutor(1, max_tasks_per_child=1) as pool:  # spawns

@@ -8,6 +8,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+_CPU_INFO = Path("/proc/cpuinfo")
 _PACKAGES = ("tf_gantts", "tensorflow", "keras", "numpy")
 
 
@@ -19,22 +20,27 @@ def machine_facts() -> dict[str, str]:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES)
     return {
         "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "Processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores in use",
+        "Processor": f"{processor()}, {len(os.sched_getaffinity(0))} cores in use",
         "Memory": _memory(),
         "System": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "Packages": versions,
     }
 
 
-def _processor() -> str:
-    """The processor's own name where the system tells it."""
-    path = Path("/proc/cpuinfo")
-    if path.is_file():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+def processor() -> str:
+    """The processor as the system names it, with family and model where it tells them.
+
+    Virtual machines cut the name short: two that were both "AMD EPYC" differed by a factor of two.
+    """
+    told: dict[str, str] = {}
+    if _CPU_INFO.is_file():
+        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
+            told.setdefault(key.strip(), value.strip())
+    name = told.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" not in told:  # not an x86
+        return name
+    return f"{name} (family {told['cpu family']}, model {told['model']})"
 
 
 def _memory() -> str:
