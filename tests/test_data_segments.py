@@ -239,6 +239,11 @@ def test_dropping_an_iterator_while_it_prefetches_does_not_hang(store):
     assert run_program(program) == "done"
 
 
+def test_no_tuner_sleeps_when_an_iterator_is_dropped(store):
+    for dataset in (source_of(store).dataset(), held_out_segments(store, "valid", F).dataset(2)):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_no_clip_long_enough_is_an_error(store):
     with pytest.raises(
         FeatureStoreError, match=r"8 clips, none of 100 frames.*lower batch_max_steps"

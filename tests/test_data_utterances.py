@@ -130,6 +130,10 @@ def test_a_batch_is_of_one_bucket_and_holds_what_rows_says(store):
     assert 0 < source.padding < source_of(store, 2, 1).padding
 
 
+def test_no_tuner_sleeps_when_an_iterator_is_dropped(store):
+    assert source_of(store).dataset().options().autotune.enabled is False
+
+
 def test_batches_follow_from_seed_and_step_alone(store):
     unbroken = take(source_of(store), 0, 14)
     assert_same(unbroken[5:], take(source_of(store), 5, 9))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tf_gantts.data.flat import INT16_SCALE, FlatClips
 from tf_gantts.data.order import ReplicaShare, epoch_key, shuffled
+from tf_gantts.data.prefetch import prefetch
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.errors import FeatureStoreError
 
@@ -138,7 +139,7 @@ class SegmentSource:
             return {"mel": mel, "audio": audio}
 
         elements = tf.data.Dataset.range(start_step * share.local, np.iinfo(np.int64).max)
-        return elements.map(choose).map(cut).prefetch(_PREFETCH_STEPS * share.local)
+        return prefetch(elements.map(choose).map(cut), _PREFETCH_STEPS * share.local)
 
     def _choose(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Positions among the clips (B,) and first frames (B,) of a global batch."""
@@ -261,7 +262,7 @@ class HeldOutSegments:
             }
 
         elements = self.steps(batch_size) * share.local
-        return tf.data.Dataset.range(elements).map(cut).prefetch(2)
+        return prefetch(tf.data.Dataset.range(elements).map(cut), 2)
 
 
 def _cut(store: FeatureStore, split: str, frames: int) -> Iterator[tuple[int, int, int]]:

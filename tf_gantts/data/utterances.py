@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_gantts.data.flat import FlatClips
 from tf_gantts.data.order import ReplicaShare, epoch_key, shuffled
+from tf_gantts.data.prefetch import prefetch
 from tf_gantts.data.store import FeatureStore
 from tf_gantts.data.symbol_tracks import UTTERANCE, SymbolTracks, read_symbol_tracks
 from tf_gantts.errors import FeatureStoreError, TextError
@@ -245,7 +246,7 @@ class UtteranceSource:
             return batch | tracks.batch(positions, symbols)
 
         elements = tf.data.Dataset.range(start_step * share.local, np.iinfo(np.int64).max)
-        return elements.map(read).prefetch(_PREFETCH_STEPS * share.local)
+        return prefetch(elements.map(read), _PREFETCH_STEPS * share.local)
 
     def _choose(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Positions among the transcripts (B,) of a global batch, and its bucket."""
