@@ -267,7 +267,7 @@ for one in json.load(open(sys.argv[1]))["utterances"]:
 ' "$features/index.json" >"$voice.txt"
     # Both at the same time, one core each.
     stage export "$export/saved_model.pb" \
-        python -m tf_gantts.export "${models[@]}" --out "$export" &
+        python -m tf_gantts.export "${models[@]}" --out "$export" > >(sed -u "s/^/[export] /") &
     # What is measured has been spoken.
     stage speak "$evaluation/results.json" \
         python -m tf_gantts.synthesize "${models[@]}" --text-file "$voice.txt" --out "$voice"
