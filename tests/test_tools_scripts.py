@@ -63,8 +63,12 @@ elif "tf_gantts.train" in words:
             time.sleep(0.05)  # the middle is behind us: somebody has to stop us
     (run / "checkpoints" / f"step-{step:08d}").mkdir(parents=True)
 elif "tf_gantts.export" in words:
+    time.sleep(float(os.environ.get("EXPORT_SECONDS", "0")))
     touch(value("--out") + "/saved_model.pb")
 elif "tf_gantts.synthesize" in words:
+    if "SPEAKS_ON" in os.environ:
+        pathlib.Path(os.environ["CALLS"] + ".speaking").touch()
+        time.sleep(60)
     touch(value("--out") + "/b.wav")
     assert pathlib.Path(value("--text-file")).read_text() == "b|Tea|time.\\n"
 elif "tf_gantts.evaluate" in words:
@@ -439,6 +443,37 @@ def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
     project.calls()
     assert project.run(*QUICK).returncode == 0
     _require_all_after_training(_commands(project.calls()))
+
+
+@pytest.mark.parametrize("how", ["fails", "Ctrl-C"])
+def test_a_voice_that_is_broken_off_leaves_no_export_running(project, how):
+    environment = {**project.environment, "EXPORT_SECONDS": "2"}
+    environment["BROKEN" if how == "fails" else "SPEAKS_ON"] = "tf_gantts.synthesize"
+    process = subprocess.Popen(
+        ["bash", *QUICK],
+        cwd=project.folder.parent,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    if how == "Ctrl-C":
+        speaking = Path(f"{project.calls_path}.speaking")
+        for _ in range(1200):
+            if speaking.exists() or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=120) != 0
+    assert (project.folder / "quickstart" / "exports" / "voice" / "1" / "saved_model.pb").exists()
+    assert "tf_gantts.evaluate" not in _commands(project.calls())
+    assert project.run(*QUICK).returncode == 0
+    assert _commands(project.calls())[-3:] == [
+        "tf_gantts.synthesize",
+        "tf_gantts.evaluate",
+        "quickstart_report.py",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -265,13 +265,17 @@ for one in json.load(open(sys.argv[1]))["utterances"]:
     if one["split"] == "test":
         print(one["id"], one["text"], sep="|")
 ' "$features/index.json" >"$voice.txt"
-    # Both at the same time, one core each.
-    stage export "$export/saved_model.pb" \
-        python -m tf_gantts.export "${models[@]}" --out "$export" > >(sed -u "s/^/[export] /") &
+    # Both at the same time, one core each. If speaking fails or Ctrl-C ends it, the export still ends
+    # before this script: the next call must not meet it.
+    trap wait EXIT
+    { trap '' INT; stage export "$export/saved_model.pb" \
+        python -m tf_gantts.export "${models[@]}" --out "$export"; } \
+        > >(trap '' INT; sed -u "s/^/[export] /") &
     # What is measured has been spoken.
     stage speak "$evaluation/results.json" \
         python -m tf_gantts.synthesize "${models[@]}" --text-file "$voice.txt" --out "$voice"
     wait $! || exit 2
+    trap - EXIT
     models+=(--voice "$voice")
 else
     models=(--vocoder "$runs/vocoder") judged=(--broken untrained)
