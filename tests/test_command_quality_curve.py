@@ -19,8 +19,8 @@ def call(*arguments):
     return command.run(quality_curve.main, [str(argument) for argument in arguments])
 
 
-def make_logged_run(run, lines):
-    make_run(run, steps=(5, 20))
+def make_logged_run(run, lines, **values):
+    make_run(run, steps=(5, 20), **values)
     (run / "scalars.csv").write_text("step,name,value\n" + "\n".join(lines) + "\n")
     return run
 
@@ -70,4 +70,7 @@ def test_what_has_no_curve_is_told(small_store, tmp_path, capsys):
     (tmp_path / "acoustic" / "scalars.csv").write_text("\n".join(cost_lines(_9=1.0)) + "\n")
     assert call("--run", tmp_path / "acoustic", *words) == command.EXIT_BAD_INPUT
     assert "a run of tacotron2, not of a vocoder" in capsys.readouterr().err
+    other = make_logged_run(tmp_path / "other", cost_lines(_20=1.0), fmax=8000)
+    assert call("--run", other, *words) == command.EXIT_BAD_INPUT
+    assert "fmax" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -18,7 +18,7 @@ from tf_gantts.audio.files import from_int16, to_int16, write_atomically
 from tf_gantts.audio.griffin_lim import griffin_lim
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.plot import curves_png
-from tf_gantts.data.store import SPLITS, open_store
+from tf_gantts.data.store import SPLITS, FeatureStore, open_store
 from tf_gantts.errors import CheckpointError, EvaluationError
 from tf_gantts.evaluation import judges, pesq
 from tf_gantts.evaluation.bootstrap import Estimate, bootstrap_mean
@@ -101,9 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             p.error(f"--{name} must be at least 1")
     costs = [cost(run) for run in arguments.run]
     command.load_tensorflow()
-    for run in arguments.run:
-        _require_vocoder(run)
     with open_store(arguments.features) as store:
+        for run in arguments.run:
+            _require_vocoder(run, store)
         held = held_out(store, arguments.split, arguments.clips)
         jobs = arguments.jobs
         points = [
@@ -137,12 +137,13 @@ def cost(run: Path) -> Curve:
     return Curve(logged.steps, np.cumsum(steps * np.asarray(logged.values)).tolist())
 
 
-def _require_vocoder(run: Path) -> None:
+def _require_vocoder(run: Path, store: FeatureStore) -> None:
     from tf_gantts.training.checkpoint import open_checkpoint
 
-    hparams = open_checkpoint(run).hparams
-    if not isinstance(hparams, VocoderGanHparams):
-        raise EvaluationError(f"{run}: a run of {hparams.system}, not of a vocoder")
+    checkpoint = open_checkpoint(run)
+    if not isinstance(checkpoint.hparams, VocoderGanHparams):
+        raise EvaluationError(f"{run}: a run of {checkpoint.hparams.system}, not of a vocoder")
+    checkpoint.meta.mel_spec.require_same(store.spec, f"run {run}", f"features {store.path}")
 
 
 def _run_points(run: Path, name: str, seconds: Curve, held: HeldOut, jobs: int) -> list[Point]:
@@ -154,7 +155,6 @@ def _run_points(run: Path, name: str, seconds: Curve, held: HeldOut, jobs: int) 
 
     steps = require_checkpoints(run)
     system, _ = load_system(run, steps[0])
-    system.mel_spec.require_same(held.store.spec, f"run {run}", f"features {held.store.path}")
     module = system.serving_module()
     assert isinstance(module, VocoderModule)
     synthesis = VocoderSynthesis(module)
