@@ -1,6 +1,7 @@
 """tools/quality_curve.py on a few recordings and a generator that knows nothing."""
 
 import csv
+import re
 
 import numpy as np
 from tiny_run import make_run
@@ -11,6 +12,7 @@ from tf_gantts.audio.files import from_int16, to_int16
 from tf_gantts.audio.griffin_lim import griffin_lim
 from tf_gantts.data.store import open_store
 from tf_gantts.evaluation import pesq
+from tf_gantts.hparams import parse_hparams
 from tf_gantts.serving.synthesis import VocoderSynthesis
 from tf_gantts.systems import load_vocoder
 
@@ -74,3 +76,8 @@ def test_what_has_no_curve_is_told(small_store, tmp_path, capsys):
     assert call("--run", other, *words) == command.EXIT_BAD_INPUT
     assert "fmax" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_help_names_the_hyper_parameter_that_keeps_checkpoints():
+    (name,) = re.findall(r"(\w+)=N", quality_curve.parser().description)
+    assert name.startswith("keep_") and getattr(parse_hparams({name: 5}, "test"), name) == 5

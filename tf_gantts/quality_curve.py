@@ -77,9 +77,9 @@ def parser() -> argparse.ArgumentParser:
     p = command.argument_parser(
         "tools/quality_curve.py",
         "Measures PESQ-WB of all checkpoints that vocoder runs keep (train with --set"
-        " num_save_intermediate_results=N to keep more of them) and writes OUT/quality_curve.csv,"
-        " .md and .png: quality against the CPU seconds of the training, with Griffin-Lim's as a"
-        " line.",
+        " keep_last_checkpoints=N to keep more than the last three) and writes"
+        " OUT/quality_curve.csv, .md and .png: quality against the CPU seconds of the training,"
+        " with Griffin-Lim's as a line.",
     )
     p.add_argument("--run", required=True, nargs="+", type=Path, help="run directories")
     p.add_argument("--features", required=True, help="feature store with the recordings")
