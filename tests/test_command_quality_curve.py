@@ -4,7 +4,7 @@ import csv
 import re
 
 import numpy as np
-from tiny_run import make_run
+from tiny_run import RECIPE, make_run
 from tiny_speech import make_run as make_acoustic
 
 from tf_gantts import command, quality_curve
@@ -80,4 +80,6 @@ def test_what_has_no_curve_is_told(small_store, tmp_path, capsys):
 
 def test_help_names_the_hyper_parameter_that_keeps_checkpoints():
     (name,) = re.findall(r"(\w+)=N", quality_curve.parser().description)
-    assert name.startswith("keep_") and getattr(parse_hparams({name: 5}, "test"), name) == 5
+    assert (
+        name.startswith("keep_") and getattr(parse_hparams(RECIPE | {name: 5}, "test"), name) == 5
+    )
