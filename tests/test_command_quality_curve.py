@@ -71,7 +71,7 @@ def test_what_has_no_curve_is_told(small_store, tmp_path, capsys):
     make_acoustic(tmp_path / "acoustic")
     (tmp_path / "acoustic" / "scalars.csv").write_text("\n".join(cost_lines(_9=1.0)) + "\n")
     assert call("--run", tmp_path / "acoustic", *words) == command.EXIT_BAD_INPUT
-    assert "a run of tacotron2, not of a vocoder" in capsys.readouterr().err
+    assert "a tacotron2, not a vocoder" in capsys.readouterr().err
     other = make_logged_run(tmp_path / "other", cost_lines(_20=1.0), fmax=8000)
     assert call("--run", other, *words) == command.EXIT_BAD_INPUT
     assert "fmax" in capsys.readouterr().err

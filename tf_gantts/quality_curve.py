@@ -18,14 +18,13 @@ from tf_gantts.audio.files import from_int16, to_int16, write_atomically
 from tf_gantts.audio.griffin_lim import griffin_lim
 from tf_gantts.audio.mel_spec import MelSpec
 from tf_gantts.audio.plot import curves_png
-from tf_gantts.data.store import SPLITS, FeatureStore, open_store
+from tf_gantts.data.store import SPLITS, open_store
 from tf_gantts.errors import CheckpointError, EvaluationError
 from tf_gantts.evaluation import judges, pesq
 from tf_gantts.evaluation.bootstrap import Estimate, bootstrap_mean
 from tf_gantts.evaluation.curves import Curve, read_curves
 from tf_gantts.evaluation.missing import Missing
 from tf_gantts.evaluation.tables import estimate_text, markdown_table
-from tf_gantts.hparams import VocoderGanHparams
 from tf_gantts.serving.rows import GRIFFIN_LIM, HeldOut, held_out
 
 _LOG = logging.getLogger(__name__)
@@ -101,9 +100,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             p.error(f"--{name} must be at least 1")
     costs = [cost(run) for run in arguments.run]
     command.load_tensorflow()
+    from tf_gantts.systems import load_vocoder
+
     with open_store(arguments.features) as store:
         for run in arguments.run:
-            _require_vocoder(run, store)
+            module, _ = load_vocoder(run)
+            module.mel_spec.require_same(store.spec, f"run {run}", f"features {store.path}")
         held = held_out(store, arguments.split, arguments.clips)
         jobs = arguments.jobs
         points = [
@@ -137,32 +139,19 @@ def cost(run: Path) -> Curve:
     return Curve(logged.steps, np.cumsum(steps * np.asarray(logged.values)).tolist())
 
 
-def _require_vocoder(run: Path, store: FeatureStore) -> None:
-    from tf_gantts.training.checkpoint import open_checkpoint
-
-    checkpoint = open_checkpoint(run)
-    if not isinstance(checkpoint.hparams, VocoderGanHparams):
-        raise EvaluationError(f"{run}: a run of {checkpoint.hparams.system}, not of a vocoder")
-    checkpoint.meta.mel_spec.require_same(store.spec, f"run {run}", f"features {store.path}")
-
-
 def _run_points(run: Path, name: str, seconds: Curve, held: HeldOut, jobs: int) -> list[Point]:
     """A point for every checkpoint."""
-    from tf_gantts.serving.signatures import VocoderModule
     from tf_gantts.serving.synthesis import VocoderSynthesis
-    from tf_gantts.systems import load_system
-    from tf_gantts.training.checkpoint import open_checkpoint, require_checkpoints
+    from tf_gantts.systems import load_vocoder
+    from tf_gantts.training.checkpoint import require_checkpoints
 
     steps = require_checkpoints(run)
-    system, _ = load_system(run, steps[0])
-    module = system.serving_module()
-    assert isinstance(module, VocoderModule)
+    module, _ = load_vocoder(run, steps[0])
     synthesis = VocoderSynthesis(module)
     points = []
     for step in steps:
-        system.restore_networks(open_checkpoint(run, step))
-        # The same module, so that its graph is traced once for all checkpoints.
-        for old, new in zip(module.weights, system.serving_module().weights, strict=True):
+        # The weights go into one module, so that its graph is traced once for all checkpoints.
+        for old, new in zip(module.weights, load_vocoder(run, step)[0].weights, strict=True):
             old.assign(new)
         audio = [synthesis([held.mel(clip)])[0][0] for clip in range(len(held.clips))]
         spent = float(np.interp(step, [0, *seconds.steps], [0.0, *seconds.values]))
