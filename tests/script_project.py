@@ -1,9 +1,13 @@
 """A copy of the project's scripts with a stand-in for the slow programs."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,6 +117,40 @@ class Project:
             text=True,
             timeout=120,
         )
+
+    @contextlib.contextmanager
+    def started(
+        self, *words: str, awaited: Path | None = None, **environment: str
+    ) -> Iterator[subprocess.Popen]:
+        """A script that runs until it has made a file, and that does not outlive its test.
+
+        It has a process group of its own, and obeys Ctrl-C as in a terminal.
+        """
+        with subprocess.Popen(
+            ["bash", *words],
+            cwd=self.folder.parent,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            # What a shell runs in the background ignores SIGINT, and so would all that it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            try:
+                end = time.monotonic() + 120
+                while awaited is not None and not awaited.exists():
+                    assert process.poll() is None, process.communicate()[0]
+                    assert time.monotonic() < end, f"{words}: no {awaited} within two minutes"
+                    time.sleep(0.1)
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.terminate()  # it stops what it has started
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        process.communicate(timeout=60)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def calls(self) -> list[str]:
         """What the stand-in was asked to do since the last look."""

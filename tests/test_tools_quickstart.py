@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -130,27 +129,13 @@ def test_a_training_that_fails_stops_the_other_and_the_next_call_goes_on(project
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_and_saves_both_trainings(project, number):
-    process = subprocess.Popen(
-        ["bash", *QUICK],
-        cwd=project.folder.parent,
-        env={**project.environment, "STUCK": "acoustic"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        # What a shell runs in the background ignores SIGINT, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
     stuck = Path(f"{project.calls_path}.stuck")  # in the second half, where nobody stops it
-    for _ in range(6000):
-        if stuck.exists() or process.poll() is not None:
-            break
-        time.sleep(0.1)
-    if number == signal.SIGINT:  # as a terminal sends it: to all of the group
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    output, _ = process.communicate(timeout=600)
+    with project.started(*QUICK, awaited=stuck, STUCK="acoustic") as process:
+        if number == signal.SIGINT:  # as a terminal sends it: to all of the group
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        output, _ = process.communicate(timeout=120)
     assert process.returncode == 2 and "training was stopped" in output
     run = project.folder / "quickstart" / "runs" / "acoustic"
     assert (run / "checkpoints" / "step-00000035").is_dir()
@@ -245,25 +230,12 @@ def test_a_failed_stage_is_named_and_the_next_call_goes_on(project):
 
 @pytest.mark.parametrize("how", ["fails", "Ctrl-C"])
 def test_a_voice_that_is_broken_off_leaves_no_export_running(project, how):
-    environment = {**project.environment, "EXPORT_SECONDS": "2"}
-    environment["BROKEN" if how == "fails" else "SPEAKS_ON"] = "tf_gantts.synthesize"
-    process = subprocess.Popen(
-        ["bash", *QUICK],
-        cwd=project.folder.parent,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    if how == "Ctrl-C":
-        speaking = Path(f"{project.calls_path}.speaking")
-        for _ in range(1200):
-            if speaking.exists() or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(timeout=120) != 0
+    environment = {"BROKEN" if how == "fails" else "SPEAKS_ON": "tf_gantts.synthesize"}
+    speaking = Path(f"{project.calls_path}.speaking") if how == "Ctrl-C" else None
+    with project.started(*QUICK, awaited=speaking, EXPORT_SECONDS="2", **environment) as process:
+        if how == "Ctrl-C":
+            os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=120) != 0  # not communicate, which waits for the export
     assert (project.folder / "quickstart" / "exports" / "voice" / "1" / "saved_model.pb").exists()
     assert "tf_gantts.evaluate" not in _commands(project.calls())
     assert project.run(*QUICK).returncode == 0
