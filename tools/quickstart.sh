@@ -8,7 +8,7 @@ usage() {
     cat <<'TEXT'
 usage: bash tools/quickstart.sh [options]
 
-Trains a voice, text to speech, on two CPU cores in about ten minutes and writes a page about it:
+Trains a voice, text to speech, on two CPU cores in ten minutes and writes a page about it:
 .venv and packages, a corpus, its features, an acoustic model and a vocoder trained at the same time
 (each stopped once and resumed), one SavedModel of both, held-out sentences spoken and measured,
 quickstart/report.html. What is there already is not made again.
