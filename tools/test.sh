@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The whole test suite on a fresh machine: virtual environment, lint, types, tests.
-#   bash tools/test.sh [arguments of pytest]
+#   bash tools/test.sh [arguments of pytest; -n 0 for one process, which --pdb needs]
 # TF_GANTTS_VENV    where the environment is made (.venv-test)
 # TF_GANTTS_PYTHON  which Python makes it (the first of 3.11 and 3.12 that is found)
 # TF_GANTTS_LOCK    versions to install (docker/requirements-2.21.txt); `none` for the newest that
@@ -23,4 +23,6 @@ python -m ruff check --quiet --config tools/ruff.toml tf_gantts tools tests
 python -m ruff format --check --quiet --config tools/ruff.toml tf_gantts tools tests ||
     fail "not formatted; run: ruff format --config tools/ruff.toml tf_gantts tools tests"
 python -m mypy --config-file setup.cfg --no-error-summary tf_gantts
-exec python -m pytest --timeout=1200 --durations=20 --durations-min=1 "$@"
+# As many files at a time as there are cores; at most four, since each process takes up to 4 GB.
+exec python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+    --timeout=1200 --durations=20 --durations-min=1 "$@"
