@@ -11,9 +11,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    """The same weights in every run of a test, so that it passes or fails always."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """The same weights in every run of a test; seeded before its fixtures, its module's too."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
 
